@@ -1,0 +1,157 @@
+"""What can happen to an execution. Past tense; see `commands.py` for what the engine asks for.
+
+Events are frozen and tagged, so that a row of the store or a message of the bus can carry any of them.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+import msgspec
+
+from batuta.model.labels import Labels
+from batuta.model.state import State
+
+
+class Event(msgspec.Struct, frozen=True, kw_only=True, tag=True, tag_field="event", omit_defaults=True):
+    """Something that happened to one execution."""
+
+    execution_id: str
+
+
+class ExecutionCreated(Event):
+    """The execution's row was written; nothing of it has run."""
+
+
+class ExecutionLoaded(Event):
+    """The execution was read after a restart of the program: what was under way is looked at again."""
+
+
+class TaskRunStarted(Event):
+    """A worker began an attempt."""
+
+    task_run_id: str
+    token: int
+    at: datetime
+
+
+class TaskRunFinished(Event):
+    """An attempt ended: SUCCESS, WARNING, FAILED, KILLED or SKIPPED."""
+
+    task_run_id: str
+    token: int
+    state: State
+    outputs: dict[str, Any] | None = None
+    at: datetime | None = None
+    """When the attempt ended; None for the time of the step."""
+    variables: dict[str, Any] | None = None
+    """The execution's new variables, from tasks that change them."""
+    labels: Labels | None = None
+    """The execution's new labels, from tasks that change them."""
+
+
+class TaskRunLost(Event):
+    """The worker of an attempt is gone."""
+
+    task_run_id: str
+    token: int
+
+
+class ChildRunReported(Event):
+    """A worker that runs a WorkingDirectory began or ended one of its children."""
+
+    parent_run_id: str
+    token: int
+    task_id: str
+    state: State
+    outputs: dict[str, Any] | None = None
+    at: datetime
+
+
+class SubflowCreated(Event):
+    """The child execution that a task run asked for exists now."""
+
+    task_run_id: str
+    token: int
+    child_id: str
+
+
+class SubflowRefused(Event):
+    """The child execution that a task run asked for could not be created."""
+
+    task_run_id: str
+    token: int
+    reason: str
+
+
+class SubflowEnded(Event):
+    """A child execution has ended, and everything that follows on its end."""
+
+    task_run_id: str
+    child_id: str
+    state: State
+    outputs: dict[str, Any] | None = None
+
+
+class DelayElapsed(Event):
+    """A timer that the engine set has run out."""
+
+    task_run_id: str | None = None
+    timer: str
+    token: int = 0
+
+
+class KillRequested(Event):
+    """Somebody wants the execution to stop."""
+
+    cascade: bool = True
+
+
+class PauseRequested(Event):
+    """Somebody wants nothing new to start."""
+
+
+class ResumeRequested(Event):
+    """Somebody lets a paused execution go on."""
+
+    inputs: dict[str, Any] = {}
+    """Typed values of the pause's `onResume`."""
+    by: str | None = None
+    task_run_id: str | None = None
+    """Which pause; None for the first that is paused."""
+
+
+class RestartRequested(Event):
+    """Somebody wants what failed to be tried again."""
+
+
+class ForceRunRequested(Event):
+    """Somebody wants the execution to go on whatever holds it."""
+
+
+class LabelsChanged(Event):
+    """Somebody replaced the labels of an ended execution."""
+
+    labels: Labels
+
+
+AnyEvent = (
+    ExecutionCreated
+    | ExecutionLoaded
+    | TaskRunStarted
+    | TaskRunFinished
+    | TaskRunLost
+    | ChildRunReported
+    | SubflowCreated
+    | SubflowRefused
+    | SubflowEnded
+    | DelayElapsed
+    | KillRequested
+    | PauseRequested
+    | ResumeRequested
+    | RestartRequested
+    | ForceRunRequested
+    | LabelsChanged
+)
+"""The closed set of events."""

@@ -1,0 +1,106 @@
+"""Executions, their task runs and attempts: the rows that the store keeps (flow spec §9)."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+import msgspec
+
+from batuta.model.flow import FlowKey
+from batuta.model.labels import Labels
+from batuta.model.state import History, State
+
+
+class Attempt(msgspec.Struct, frozen=True):
+    """One try of a task run (flow spec §8.4)."""
+
+    state: History
+    log_file: str | None = None
+
+
+class TaskRun(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One task within one execution."""
+
+    id: str
+    ordinal: int
+    """Its place in the execution's list of task runs, from 0 in order of creation; never used twice."""
+    task_id: str
+    state: History
+    parent_id: str | None = None
+    value: str | None = None
+    """The element for which an iteration of a ForEach runs; None outside."""
+    iteration: int | None = None
+    attempts: tuple[Attempt, ...] = ()
+    outputs: dict[str, Any] | None = None
+    token: int = 0
+    """Number of times this run was handed to a worker; a result that carries a smaller one is refused."""
+    retry_at: datetime | None = None
+    """When the next attempt starts; None when none is due."""
+    memo: dict[str, Any] | None = None
+    """What a flowable decided when it began (values to loop over, branch taken), so that it never decides twice."""
+    dynamic: bool = False
+    """Made by a worker, not by the engine."""
+
+    @property
+    def is_ended(self) -> bool:
+        """In a terminal state."""
+        return self.state.current.is_ended
+
+
+class ExecutionKind(StrEnum):
+    """What an execution was made for."""
+
+    NORMAL = "NORMAL"
+    TEST = "TEST"
+    PLAYGROUND = "PLAYGROUND"
+    LOOP = "LOOP"
+
+
+class ExecutionTrigger(msgspec.Struct, frozen=True):
+    """What started an execution: a trigger of a flow, or the task of a parent."""
+
+    id: str
+    type: str
+    variables: dict[str, Any] = {}
+
+
+class Execution(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One run of a flow, without its task runs."""
+
+    id: str
+    namespace: str
+    flow_id: str
+    revision: int
+    state: History
+    labels: Labels = ()
+    inputs: dict[str, Any] = {}
+    outputs: dict[str, Any] | None = None
+    variables: dict[str, Any] | None = None
+    trigger: ExecutionTrigger | None = None
+    parent_id: str | None = None
+    original_id: str
+    attempt_number: int = 1
+    original_created_at: datetime | None = None
+    schedule_at: datetime | None = None
+    kind: ExecutionKind = ExecutionKind.NORMAL
+    next_ordinal: int = 0
+    """The ordinal that the next task run gets."""
+    settled: bool = False
+    """Ended, and everything that follows on the end (afterExecution, the parent's notice) has been done."""
+
+    @property
+    def flow_key(self) -> FlowKey:
+        """The flow that runs."""
+        return FlowKey(self.namespace, self.flow_id)
+
+    @property
+    def is_ended(self) -> bool:
+        """In a terminal state; afterExecution may still run."""
+        return self.state.current.is_ended
+
+
+def is_open(state: State) -> bool:
+    """The execution or task run still has something before it."""
+    return not state.is_ended

@@ -1,0 +1,190 @@
+"""What a task sees of the program while it runs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import timedelta
+from pathlib import Path
+from typing import Any, Protocol
+
+from batuta.model.task import LogLevel
+
+
+class TaskLog(Protocol):
+    """The log of an attempt."""
+
+    def write(self, level: LogLevel, message: str) -> None:
+        """Add a line."""
+
+    def trace(self, message: str) -> None:
+        """Add a line at TRACE."""
+
+    def debug(self, message: str) -> None:
+        """Add a line at DEBUG."""
+
+    def info(self, message: str) -> None:
+        """Add a line at INFO."""
+
+    def warn(self, message: str) -> None:
+        """Add a line at WARN."""
+
+    def error(self, message: str) -> None:
+        """Add a line at ERROR."""
+
+
+class TaskMetrics(Protocol):
+    """Measurements of an attempt."""
+
+    def count(self, name: str, value: float = 1, **tags: str) -> None:
+        """Add to a counter."""
+
+    def time(self, name: str, value: timedelta, **tags: str) -> None:
+        """Report a duration."""
+
+    def gauge(self, name: str, value: float, **tags: str) -> None:
+        """Report a level."""
+
+
+class InlineContext(Protocol):
+    """What a task that does no input or output may see."""
+
+    @property
+    def log(self) -> TaskLog:
+        """The attempt's log."""
+
+    @property
+    def metrics(self) -> TaskMetrics:
+        """The attempt's measurements."""
+
+    @property
+    def names(self) -> Mapping[str, Any]:
+        """What expressions see: `inputs`, `outputs`, `taskrun` ... (flow spec §11)."""
+
+    def render(self, template: str, **extra: Any) -> str | None:
+        """Render a template that the task keeps back until it runs; `extra` names win over the context's."""
+
+
+class Files(Protocol):
+    """Files of an attempt: its working directory and the internal storage."""
+
+    @property
+    def working_dir(self) -> Path:
+        """The attempt's own folder, made when first asked for and removed at the end.
+
+        Inside a WorkingDirectory it is the folder that all children share.
+        """
+
+    async def fetch(self, uri: str, target: Path) -> None:
+        """Copy a stored file (`kestra://`, `nsfile://`, `file://`) to a local path, in constant memory.
+
+        Raises:
+            TaskError: there is no such file, or this execution may not read it.
+        """
+
+    async def read(self, uri: str) -> bytes:
+        """The content of a stored file; for small files only."""
+
+    async def put(self, source: Path, name: str | None = None) -> str:
+        """Store a local file below this task run and give its URI; `name` defaults to the file's own."""
+
+    async def put_bytes(self, content: bytes, name: str) -> str:
+        """Store bytes below this task run and give their URI."""
+
+    async def delete(self, uri: str) -> bool:
+        """Remove a stored file; False when there was none."""
+
+    async def size(self, uri: str) -> int:
+        """Bytes in a stored file."""
+
+    async def place(self, input_files: Mapping[str, Any] | str | None) -> list[Path]:
+        """Write `inputFiles` into the working directory (plugins spec B2.4)."""
+
+    async def collect(self, patterns: Sequence[str]) -> dict[str, str]:
+        """Store and remove the files that match `outputFiles` globs; relative path -> URI (plugins spec B2)."""
+
+
+class KvStore(Protocol):
+    """Key-value entries of a namespace."""
+
+    async def get(self, key: str, namespace: str | None = None) -> Any:
+        """The value, looked for in the namespace and its parents; None when there is none or it expired."""
+
+    async def put(
+        self,
+        key: str,
+        value: Any,
+        *,
+        namespace: str | None = None,
+        type: str | None = None,
+        ttl: timedelta | None = None,
+        overwrite: bool = True,
+        description: str | None = None,
+    ) -> None:
+        """Set a key; `type` is guessed from the value when absent.
+
+        Raises:
+            TaskError: the key exists and `overwrite` is false, or the value does not fit the type.
+        """
+
+    async def delete(self, key: str, namespace: str | None = None) -> bool:
+        """Remove a key; False when there was none."""
+
+    async def keys(self, prefix: str = "", namespace: str | None = None) -> list[str]:
+        """Live keys of exactly this namespace that begin with `prefix`, sorted."""
+
+
+class Identity(Protocol):
+    """Which attempt this is."""
+
+    @property
+    def namespace(self) -> str:
+        """Namespace of the flow."""
+
+    @property
+    def flow_id(self) -> str:
+        """Id of the flow."""
+
+    @property
+    def execution_id(self) -> str:
+        """Id of the execution."""
+
+    @property
+    def task_id(self) -> str:
+        """Id of the task."""
+
+    @property
+    def task_run_id(self) -> str:
+        """Id of the task run."""
+
+    @property
+    def attempt(self) -> int:
+        """Number of the attempt, from 0."""
+
+
+class RunContext(InlineContext, Protocol):
+    """All that a task may use while it runs."""
+
+    @property
+    def identity(self) -> Identity:
+        """Which attempt this is."""
+
+    @property
+    def files(self) -> Files:
+        """Working directory and internal storage."""
+
+    @property
+    def kv(self) -> KvStore:
+        """The key-value store, beginning at the flow's namespace."""
+
+    @property
+    def cancelled(self) -> bool:
+        """True once the attempt was asked to stop: by a kill, a timeout, or the end of the server.
+
+        A coroutine that waits is cancelled as well; only code in threads has to look here.
+        """
+
+    def stopping(self) -> Any:
+        """A context manager: `with ctx.stopping() as stop: stop.callback(connection.interrupt)`.
+
+        Callbacks run at once when the attempt is asked to stop, from another thread than the task's.
+        """

@@ -1,0 +1,95 @@
+"""Everything that one transaction must do, and the rows that make work."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from batuta.engine.events import AnyEvent
+from batuta.model.execution import Execution, TaskRun
+from batuta.model.records import LogLine, Metric
+
+if TYPE_CHECKING:
+    from batuta.model.flow import FlowRevision
+
+
+class Job(msgspec.Struct, frozen=True, kw_only=True):
+    """An attempt that waits for a worker, or is leased by one. One task run has at most one job."""
+
+    task_run_id: str
+    execution_id: str
+    task_id: str
+    token: int
+    attempt: int
+    """Number of the attempt, from 0."""
+    namespace: str
+    flow_id: str
+    revision: int
+    created_at: datetime
+    after_execution: bool = False
+    worker_id: str | None = None
+    leased_until: datetime | None = None
+
+
+class Timer(msgspec.Struct, frozen=True, kw_only=True):
+    """A delay that is written down. Unique by execution, task run and name."""
+
+    execution_id: str
+    task_run_id: str | None
+    timer: str
+    at: datetime
+    token: int = 0
+
+
+class PostedEvent(msgspec.Struct, frozen=True):
+    """An event that waits for the executor. `id` grows with the order of acceptance."""
+
+    id: int
+    event: AnyEvent
+
+
+class Batch(msgspec.Struct, kw_only=True):
+    """What one transaction does: all of it or nothing. Later entries for the same row win."""
+
+    flows: list[FlowRevision] = []
+    """New revisions; one that exists already is an `AlreadyExists` error for the whole batch."""
+    executions: dict[str, Execution] = {}
+    """Rows to insert or replace, by id."""
+    task_runs: dict[tuple[str, int], TaskRun] = {}
+    """Rows to insert or replace, by execution id and ordinal."""
+    removed_task_runs: list[tuple[str, int]] = []
+    logs: list[LogLine] = []
+    metrics: list[Metric] = []
+    jobs: list[Job] = []
+    ended_jobs: list[tuple[str, int]] = []
+    """Jobs to remove, by task run id and token; a job with a newer token stays."""
+    timers: list[Timer] = []
+    cancelled_timers: list[tuple[str, str | None]] = []
+    """Timers to remove: execution id and task run id, or None for all of the execution. Done before `timers`."""
+    elapsed_timers: list[Timer] = []
+    """Timers to remove because they ran out; one that was set anew for a later instant stays."""
+    posted: list[AnyEvent] = []
+    """Events to keep until the executor has made their step."""
+    consumed: list[int] = []
+    """Ids of posted events whose step this batch carries."""
+
+    def __bool__(self) -> bool:
+        return any(getattr(self, field) for field in self.__struct_fields__)
+
+    def merge(self, other: Batch) -> None:
+        """Take in another batch; its rows win."""
+        self.flows += other.flows
+        self.executions.update(other.executions)
+        self.task_runs.update(other.task_runs)
+        self.removed_task_runs += other.removed_task_runs
+        self.logs += other.logs
+        self.metrics += other.metrics
+        self.jobs += other.jobs
+        self.ended_jobs += other.ended_jobs
+        self.timers += other.timers
+        self.cancelled_timers += other.cancelled_timers
+        self.elapsed_timers += other.elapsed_timers
+        self.posted += other.posted
+        self.consumed += other.consumed

@@ -1,0 +1,275 @@
+"""The store: the only truth. A small protocol per noun, and one way to write: `Store.commit`.
+
+Every method takes and returns our structs, never rows or cursors. Reads see everything that was committed before
+they began. Absence is None or an empty list; `need` variants are the caller's business.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any, Generic, Protocol, TypeVar
+
+import msgspec
+
+from batuta.model.execution import Execution, ExecutionKind, TaskRun
+from batuta.model.flow import FlowKey, FlowRevision
+from batuta.model.records import KvEntry, LogLine, Metric
+from batuta.model.state import State
+from batuta.model.task import LogLevel
+from batuta.store.batch import Batch, Job, PostedEvent, Timer
+
+T = TypeVar("T")
+
+
+class Page(msgspec.Struct, Generic[T]):
+    """Some of the matches, and how many there are in all."""
+
+    results: list[T]
+    total: int
+
+
+class Condition(msgspec.Struct, frozen=True):
+    """One filter of a search: `filters[field][OPERATION]=value` (API spec §3.1).
+
+    `operation` is a wire name such as EQUALS, IN, CONTAINS, PREFIX or GREATER_THAN; `value` is text, a list of
+    texts, an instant for dates, or a map for labels.
+    """
+
+    field: str
+    operation: str
+    value: Any
+
+
+class AllOf(msgspec.Struct, frozen=True):
+    """Every part holds."""
+
+    parts: tuple[Criteria, ...] = ()
+
+
+class AnyOf(msgspec.Struct, frozen=True):
+    """At least one part holds."""
+
+    parts: tuple[Criteria, ...] = ()
+
+
+Criteria = Condition | AllOf | AnyOf
+
+
+class Order(msgspec.Struct, frozen=True):
+    """A column by its wire name (`state.startDate`) and a direction."""
+
+    column: str
+    descending: bool = False
+
+
+class Search(msgspec.Struct, frozen=True, kw_only=True):
+    """What to look for, in which order, and which page of it."""
+
+    criteria: Criteria = AllOf()
+    order: tuple[Order, ...] = ()
+    offset: int = 0
+    limit: int = 10
+
+
+class Flows(Protocol):
+    """Flows and their revisions."""
+
+    async def latest(self, key: FlowKey) -> FlowRevision | None:
+        """The newest revision, be it a deletion."""
+
+    async def revision(self, key: FlowKey, revision: int) -> FlowRevision | None:
+        """One revision."""
+
+    async def revisions(self, key: FlowKey) -> list[FlowRevision]:
+        """All revisions, oldest first."""
+
+    async def search(self, search: Search) -> Page[FlowRevision]:
+        """Newest revisions of flows that are not deleted.
+
+        Fields: q, namespace, flowId, labels, scope, enabled, updated. Columns: id, namespace, updated.
+        Raises `InvalidRequest` for an unknown field, operation or column.
+        """
+
+    async def namespaces(self) -> list[str]:
+        """Every namespace that holds a flow which is not deleted, sorted."""
+
+    async def remove(self, key: FlowKey, revisions: Sequence[int]) -> int:
+        """Delete old revisions for good; how many there were."""
+
+
+class Executions(Protocol):
+    """Executions and their task runs."""
+
+    async def get(self, execution_id: str) -> Execution | None:
+        """One execution."""
+
+    async def task_runs(self, execution_id: str) -> list[TaskRun]:
+        """Its task runs in order."""
+
+    async def search(self, search: Search) -> Page[Execution]:
+        """Executions. Fields and columns: API spec §3.
+
+        `kind` other than NORMAL is found only when asked for. Default order: newest start first.
+        """
+
+    async def unsettled(self) -> list[Execution]:
+        """All that have something before them, oldest first."""
+
+    async def children(self, execution_id: str) -> list[Execution]:
+        """Executions that tasks of this one started, whatever their state."""
+
+    async def latest(self, keys: Sequence[FlowKey]) -> list[Execution]:
+        """The newest normal execution of each flow that ever ran."""
+
+    async def distinct(self, field: str, limit: int) -> list[str]:
+        """Values of `namespace`, `flowId`, `state` or `kind` that occur, sorted."""
+
+    async def delete(self, execution_ids: Sequence[str], *, logs: bool = True, metrics: bool = True) -> int:
+        """Remove executions with their task runs, jobs, timers and events; how many there were."""
+
+
+class Jobs(Protocol):
+    """Attempts that wait for a worker."""
+
+    async def claim(self, worker_id: str, most: int, until: datetime) -> list[Job]:
+        """Lease up to `most` waiting jobs, oldest first."""
+
+    async def renew(self, worker_id: str, until: datetime) -> None:
+        """Prolong all leases of a worker."""
+
+    async def expired(self, now: datetime) -> list[Job]:
+        """Leased jobs whose lease has run out."""
+
+    async def of_other_workers(self, worker_id: str) -> list[Job]:
+        """Jobs leased by anyone else: after a restart, those of processes that are gone."""
+
+    async def waiting(self) -> int:
+        """How many jobs nobody has taken."""
+
+
+class Timers(Protocol):
+    """Delays that were written down."""
+
+    async def all(self) -> list[Timer]:
+        """Every timer, earliest first."""
+
+
+class Events(Protocol):
+    """Events that wait for the executor."""
+
+    async def pending(self) -> list[PostedEvent]:
+        """All of them in order of acceptance."""
+
+
+class StoredLine(msgspec.Struct, frozen=True):
+    """A log line and its place in the order of arrival."""
+
+    id: int
+    line: LogLine
+
+
+class Logs(Protocol):
+    """Log lines."""
+
+    async def of_execution(
+        self,
+        execution_id: str,
+        *,
+        least: LogLevel = LogLevel.TRACE,
+        task_run_id: str | None = None,
+        task_id: str | None = None,
+        attempt: int | None = None,
+        after: int = 0,
+        limit: int | None = None,
+    ) -> list[StoredLine]:
+        """Lines in order of arrival, from the one behind `after` on."""
+
+    async def search(self, search: Search) -> Page[LogLine]:
+        """Lines by the fields of API spec §3; newest first unless ordered by `timestamp`."""
+
+    async def delete(
+        self,
+        execution_id: str,
+        *,
+        least: LogLevel = LogLevel.TRACE,
+        task_run_id: str | None = None,
+        task_id: str | None = None,
+        attempt: int | None = None,
+    ) -> int:
+        """Remove lines; how many there were."""
+
+
+class Metrics(Protocol):
+    """Measurements of task runs."""
+
+    async def of_execution(
+        self, execution_id: str, *, task_run_id: str | None = None, task_id: str | None = None
+    ) -> list[Metric]:
+        """Measurements in order of arrival."""
+
+
+class Kv(Protocol):
+    """Key-value entries. Expired ones are as good as absent, but `get` still gives them with their `expires_at`."""
+
+    async def get(self, namespace: str, key: str) -> KvEntry | None:
+        """Exactly this key of exactly this namespace."""
+
+    async def put(self, entry: KvEntry, *, overwrite: bool = True) -> bool:
+        """Write an entry; its `version` is set to one more than the present one.
+
+        Returns False, and writes nothing, when the key exists, has not expired, and `overwrite` is false.
+        """
+
+    async def delete(self, namespace: str, key: str) -> bool:
+        """Remove a key; False when there was none."""
+
+    async def of_namespace(self, namespace: str, now: datetime, prefix: str = "") -> list[KvEntry]:
+        """Live entries of exactly this namespace whose key begins with `prefix`, by key."""
+
+    async def search(self, search: Search, now: datetime) -> Page[KvEntry]:
+        """Live entries. Fields: q, namespace, updated, expirationDate. Columns: key, namespace, updateDate."""
+
+    async def purge(self, now: datetime) -> int:
+        """Remove expired entries; how many there were."""
+
+
+class Store(Protocol):
+    """The database, whichever it is."""
+
+    @property
+    def flows(self) -> Flows: ...
+    @property
+    def executions(self) -> Executions: ...
+    @property
+    def jobs(self) -> Jobs: ...
+    @property
+    def timers(self) -> Timers: ...
+    @property
+    def events(self) -> Events: ...
+    @property
+    def logs(self) -> Logs: ...
+    @property
+    def metrics(self) -> Metrics: ...
+    @property
+    def kv(self) -> Kv: ...
+
+    async def commit(self, batch: Batch) -> list[int]:
+        """Do everything in the batch in one durable transaction.
+
+        Returns when it has reached the disk: the ids of `batch.posted`, in order. Batches that wait at the same
+        time share a transaction; if that fails, each is tried alone, so that one bad batch fails nobody else.
+
+        Raises:
+            AlreadyExists: a flow revision exists.
+            StoreError: the database refused; nothing of this batch was written.
+        """
+
+    async def close(self) -> None:
+        """Finish what was accepted, and let go of the database."""
+
+
+__all__ = [
+    "AllOf", "AnyOf", "Condition", "Criteria", "Events", "ExecutionKind", "Executions", "Flows", "Jobs", "Kv", "Logs",
+    "Metrics", "Order", "Page", "Search", "State", "Store", "StoredLine", "Timers",
+]  # fmt: skip
