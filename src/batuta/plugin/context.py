@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
 from pathlib import Path
 from typing import Any, Protocol
@@ -99,8 +99,21 @@ class Files(Protocol):
     async def place(self, input_files: Mapping[str, Any] | str | None) -> list[Path]:
         """Write `inputFiles` into the working directory (plugins spec B2.4)."""
 
+    async def place_namespace_files(self, namespace_files: Mapping[str, Any] | None) -> int:
+        """Copy namespace files into the working directory; how many (triggers-and-stores spec A16.2)."""
+
     async def collect(self, patterns: Sequence[str]) -> dict[str, str]:
         """Store and remove the files that match `outputFiles` globs; relative path -> URI (plugins spec B2)."""
+
+    async def collect_below(self, folder: Path) -> dict[str, str]:
+        """Store and remove every regular file below a folder; path relative to the folder -> URI."""
+
+    async def purge_execution(self) -> list[str]:
+        """Remove every file of this execution: inputs, task files, trigger files. The URIs that were there."""
+
+    @property
+    def cache_dir(self) -> Path:
+        """A folder of this machine for what later attempts can use again; made when first asked for."""
 
 
 class KvStore(Protocol):
@@ -161,8 +174,46 @@ class Identity(Protocol):
         """Number of the attempt, from 0."""
 
 
+OnLine = Callable[[str], None]
+"""Takes one line of a process's output, without its line end."""
+
+
+class Processes(Protocol):
+    """Child processes of an attempt. None of them, nor any of their descendants, outlives the attempt."""
+
+    async def run(
+        self,
+        argv: Sequence[str],
+        *,
+        folder: Path,
+        env: Mapping[str, str],
+        on_stdout: OnLine,
+        on_stderr: OnLine,
+    ) -> int:
+        """Run a program to its end and give its exit code; minus the signal's number when a signal ended it.
+
+        `env` is laid over the worker's own environment, less what is the server's own (plugins spec B6.1).
+
+        Raises:
+            TaskError: the program cannot be started.
+        """
+
+    def environment(self) -> dict[str, str]:
+        """The worker's environment as processes see it."""
+
+
 class RunContext(InlineContext, Protocol):
     """All that a task may use while it runs."""
+
+    async def rendered(self, template: str, **extra: Any) -> str | None:
+        """Render a template, fetching what it asks for. `render` knows only what was fetched before."""
+
+    async def native(self, template: str, **extra: Any) -> Any:
+        """Render a template to a value: that of its expression, where it is a single one (expressions spec §12)."""
+
+    @property
+    def processes(self) -> Processes:
+        """Child processes."""
 
     @property
     def identity(self) -> Identity:

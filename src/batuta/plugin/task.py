@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from pathlib import Path
 from typing import Any, ClassVar
 
 import msgspec
@@ -37,6 +39,14 @@ class RunnableTask(msgspec.Struct, kw_only=True, rename="camel"):
 
     extra: ClassVar[str | None] = None
     """The optional dependency group whose libraries `run` needs."""
+
+    @classmethod
+    def own_names(cls, properties: Mapping[str, Any], folder: Path) -> Mapping[str, Any]:
+        """Names that only this task's properties see, beside `workingDir` (plugins spec B2.3).
+
+        `properties` are those of the document, not rendered; `folder` is the working directory.
+        """
+        return {}
 
     async def run(self, ctx: RunContext) -> Output | dict[str, Any] | None:
         """Do the work. Blocking calls belong in `asyncio.to_thread`.
