@@ -28,6 +28,12 @@ class ExecutionLoaded(Event):
     """The execution was read after a restart of the program: what was under way is looked at again."""
 
 
+class ExecutionFailed(Event):
+    """The program could not make a step of the execution; it ends here."""
+
+    reason: str
+
+
 class TaskRunStarted(Event):
     """A worker began an attempt."""
 
@@ -139,6 +145,7 @@ class LabelsChanged(Event):
 AnyEvent = (
     ExecutionCreated
     | ExecutionLoaded
+    | ExecutionFailed
     | TaskRunStarted
     | TaskRunFinished
     | TaskRunLost

@@ -1,0 +1,1 @@
+"""Turns events into committed steps. Start at `loop.py`."""

@@ -87,6 +87,10 @@ class Execution(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     kind: ExecutionKind = ExecutionKind.NORMAL
     next_ordinal: int = 0
     """The ordinal that the next task run gets."""
+    loop_task: str | None = None
+    """For an iteration of a Loop: the id of the Loop task whose children it runs."""
+    loop_item: dict[str, Any] | None = None
+    """What an iteration of a Loop sees as `item`: value, index, key and those of the loops around it."""
     settled: bool = False
     """Ended, and everything that follows on the end (afterExecution, the parent's notice) has been done."""
 

@@ -190,7 +190,7 @@ class Processes(Protocol):
         on_stdout: OnLine,
         on_stderr: OnLine,
     ) -> int:
-        """Run a program to its end and give its exit code; minus the signal's number when a signal ended it.
+        """Run a program to its end and give its exit code; 128 and the signal's number when a signal ended it.
 
         `env` is laid over the worker's own environment, less what is the server's own (plugins spec B6.1).
 

@@ -1,0 +1,108 @@
+"""The composition root: settings become ports, ports become services. The only place that chooses implementations."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from batuta.bus.local import LocalBus
+from batuta.clock import SystemClock
+from batuta.engine.context import Names
+from batuta.engine.world import World
+from batuta.errors import NotFound
+from batuta.executor.inbox import ExecutorInbox
+from batuta.executor.live import Live
+from batuta.executor.loop import Executor
+from batuta.lookups import Lookups
+from batuta.ports import Ports
+from batuta.secrets.environment import EnvironmentSecrets
+from batuta.settings.tree import Settings
+from batuta.storage.local import LocalStorage
+from batuta.store.batch import Job
+from batuta.store.lock import hold
+from batuta.store.sqlite import open_sqlite
+from batuta.worker.context import AttemptInputs
+from batuta.worker.loop import Worker
+
+ENVS_PREFIXES = ("KESTRA_", "ENV_")
+"""Environment variables that expressions may see as `envs`, by prefix (flow spec §11)."""
+
+
+class LocalContexts:
+    """Gives workers of this process what the executor holds in memory."""
+
+    def __init__(self, live: Live, world: World) -> None:
+        self._live = live
+        self._world = world
+
+    async def of(self, job: Job) -> AttemptInputs:
+        """What the attempt of a job needs to know.
+
+        Raises:
+            NotFound: the execution or the task run is gone.
+        """
+        ledger = await self._live.get(job.execution_id)
+        run = None if ledger is None else ledger.run(job.task_run_id)
+        if ledger is None or run is None:
+            raise NotFound(f"the task run {job.task_run_id} of execution {job.execution_id} is gone")
+        return AttemptInputs(
+            task=ledger.outline.place(run.task_id).task,
+            flow=ledger.outline.flow,
+            execution=ledger.execution,
+            run=run,
+            names=Names(ledger, self._world, run),
+        )
+
+
+def world_of(settings: Settings, environment: dict[str, str] | None = None) -> World:
+    """What the rules are told about this installation."""
+    environment = dict(os.environ) if environment is None else environment
+    envs = {
+        name.removeprefix(prefix).lower(): value
+        for prefix in ENVS_PREFIXES
+        for name, value in environment.items()
+        if name.startswith(prefix)
+    }
+    return World(envs=envs, url=settings.base_url, recursive_rendering=settings.recursive_rendering)
+
+
+@asynccontextmanager
+async def running(settings: Settings) -> AsyncIterator[Ports]:
+    """An embedded Batuta without its web server: everything in this process, until the context ends.
+
+    Raises:
+        OperatorError: the data folder is in use, not writable, or of a newer version.
+    """
+    settings.data_dir.mkdir(parents=True, exist_ok=True)
+    with hold(settings.data_dir):
+        store = await open_sqlite(settings.data_dir / "batuta.db")
+        bus = LocalBus()
+        storage = LocalStorage(settings.data_dir / "storage")
+        inbox = ExecutorInbox(store)
+        ports = Ports(
+            store=store,
+            bus=bus,
+            storage=storage,
+            secrets=EnvironmentSecrets(),
+            clock=SystemClock(),
+            inbox=inbox,
+        )
+        world = world_of(settings)
+        executor = Executor(ports, inbox, world)
+        worker = Worker(ports, settings, LocalContexts(executor.live, world), Lookups(ports))
+        try:
+            async with asyncio.TaskGroup() as services:
+                tasks = [services.create_task(executor.run(), name="executor")]
+                await executor.recovered.wait()
+                tasks.append(services.create_task(worker.run(), name="worker"))
+                try:
+                    yield ports
+                finally:
+                    for task in reversed(tasks):
+                        task.cancel()
+        finally:
+            await bus.close()
+            await storage.close()
+            await store.close()

@@ -1,0 +1,177 @@
+"""The names that an expression sees, each built when it is asked for (flow spec §11)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+from batuta.engine.ledger import Ledger
+from batuta.engine.world import World
+from batuta.model import labels
+from batuta.model.execution import TaskRun
+from batuta.model.flow import TENANT
+from batuta.model.task import Task
+
+
+class Names(Mapping[str, Any]):
+    """The context of one execution, or of one task run within it. `extra` names win over all others."""
+
+    def __init__(
+        self, ledger: Ledger, world: World, run: TaskRun | None = None, extra: Mapping[str, Any] | None = None
+    ) -> None:
+        self.ledger = ledger
+        self.world = world
+        self.run = run
+        self._known: dict[str, Any] = dict(extra or {})
+
+    @property
+    def task(self) -> Task | None:
+        """The task of the run."""
+        if self.run is None:
+            return None
+        place = self.ledger.outline.places.get(self.run.task_id)
+        return place.task if place else None
+
+    def __getitem__(self, name: str) -> Any:
+        known = self._known
+        if name in known:
+            return known[name]
+        build = _BUILDERS.get(name)
+        value = None if build is None else build(self)
+        if value is None:
+            raise KeyError(name)
+        known[name] = value
+        return value
+
+    def __contains__(self, name: object) -> bool:
+        try:
+            self[name]  # type: ignore[index]
+        except KeyError:
+            return False
+        return True
+
+    def __iter__(self) -> Iterator[str]:
+        return (name for name in {**_BUILDERS, **self._known} if name in self)
+
+    def __len__(self) -> int:
+        return sum(1 for _ in self)
+
+    def extended(self, **extra: Any) -> Names:
+        """The same context with more names."""
+        return Names(self.ledger, self.world, self.run, {**self._known, **extra})
+
+
+def _flow(names: Names) -> dict[str, Any]:
+    execution = names.ledger.execution
+    return {
+        "id": execution.flow_id,
+        "namespace": execution.namespace,
+        "revision": execution.revision,
+        "tenantId": TENANT,
+    }
+
+
+def _execution(names: Names) -> dict[str, Any]:
+    execution = names.ledger.execution
+    context: dict[str, Any] = {
+        "id": execution.id,
+        "startDate": execution.state.started_at,
+        "originalId": execution.original_id,
+        "state": execution.state.current.value,
+    }
+    if execution.outputs is not None:
+        context["outputs"] = execution.outputs
+    return context
+
+
+def _task(names: Names) -> dict[str, Any] | None:
+    task = names.task
+    return None if task is None else {"id": task.id, "type": task.written_type}
+
+
+def _taskrun(names: Names) -> dict[str, Any] | None:
+    run = names.run
+    if run is None:
+        return None
+    done = sum(attempt.state.current.is_ended for attempt in run.attempts)
+    context: dict[str, Any] = {"id": run.id, "startDate": run.state.started_at, "attemptsCount": done}
+    if run.parent_id is not None:
+        context["parentId"] = run.parent_id
+    if run.value is not None:
+        context["value"] = run.value
+    if run.iteration is not None:
+        context["iteration"] = run.iteration
+    return context
+
+
+def _parents(names: Names) -> list[dict[str, Any]] | None:
+    run = names.run
+    if run is None or run.parent_id is None:
+        return None
+    parents = []
+    for ancestor in names.ledger.ancestors(run):
+        if ancestor.value is None and not ancestor.outputs:
+            continue
+        entry: dict[str, Any] = {}
+        if ancestor.value is not None:
+            entry["taskrun"] = {"value": ancestor.value}
+            if ancestor.iteration is not None:
+                entry["taskrun"]["iteration"] = ancestor.iteration
+        if ancestor.outputs:
+            entry["outputs"] = ancestor.outputs
+        parents.append(entry)
+    return parents
+
+
+def _parent(names: Names) -> dict[str, Any] | None:
+    parents = names.get("parents")
+    return parents[0] if parents else None
+
+
+def _trigger(names: Names) -> dict[str, Any] | None:
+    trigger = names.ledger.execution.trigger
+    return None if trigger is None else trigger.variables
+
+
+def _variables(names: Names) -> dict[str, Any]:
+    own = names.ledger.execution.variables
+    return names.ledger.outline.flow.variables if own is None else own
+
+
+def _kestra(names: Names) -> dict[str, Any]:
+    about: dict[str, Any] = {}
+    if names.world.environment:
+        about["environment"] = names.world.environment
+    if names.world.url:
+        about["url"] = names.world.url
+    return about
+
+
+def _error(names: Names) -> dict[str, Any] | None:
+    for run in names.ledger.runs.values():
+        if run.state.current.value == "FAILED":
+            return {"taskId": run.task_id, "taskRunId": run.id}
+    return None
+
+
+_BUILDERS: dict[str, Callable[[Names], Any]] = {
+    "flow": _flow,
+    "namespace": lambda names: {"id": names.ledger.execution.namespace},
+    "execution": _execution,
+    "task": _task,
+    "taskrun": _taskrun,
+    "parents": _parents,
+    "parent": _parent,
+    "inputs": lambda names: names.ledger.execution.inputs,
+    "outputs": lambda names: names.ledger.outputs,
+    "tasks": lambda names: names.ledger.states,
+    "trigger": _trigger,
+    "schedule": _trigger,
+    "labels": lambda names: labels.nested(names.ledger.execution.labels),
+    "vars": _variables,
+    "envs": lambda names: names.world.envs,
+    "globals": lambda names: names.world.globals,
+    "kestra": _kestra,
+    "error": _error,
+    "item": lambda names: names.ledger.execution.loop_item,
+}

@@ -1,0 +1,187 @@
+"""One step on its way: changes made to a ledger, commands collected, and the way back if it fails."""
+
+from __future__ import annotations
+
+from collections import deque
+from datetime import datetime
+from typing import Any
+
+import msgspec
+
+from batuta import expr, ids
+from batuta.engine.commands import AnyCommand, WriteLog
+from batuta.engine.context import Names
+from batuta.engine.ledger import Ledger, Undo
+from batuta.engine.world import World
+from batuta.errors import Bug
+from batuta.model.execution import Attempt, Execution, TaskRun
+from batuta.model.state import EXECUTION_TRANSITIONS, History, Moment, State
+from batuta.model.task import LogLevel, Task
+
+
+class Step(msgspec.Struct, frozen=True):
+    """The result of one event: the rows that changed, and what to do about it."""
+
+    execution: Execution | None
+    """The execution's row, if it changed."""
+    task_runs: tuple[TaskRun, ...]
+    removed: tuple[int, ...]
+    """Ordinals of task runs that are no more."""
+    commands: tuple[AnyCommand, ...]
+
+
+class Draft:
+    """Changes of one step. Rules read the ledger and write through here."""
+
+    def __init__(self, ledger: Ledger, *, now: datetime, facts: expr.Facts | None, world: World) -> None:
+        self.ledger = ledger
+        self.now = now
+        self.facts = facts
+        self.world = world
+        self.commands: list[AnyCommand] = []
+        self._dirty: dict[str | None, TaskRun | None] = {}
+        self._queue: deque[str | None] = deque()
+        self._before = ledger.execution
+        self._changed: dict[str, None] = {}
+        self._removed: list[int] = []
+        self._undo: list[Undo] = []
+        self._options = world.options(now, seed=None)
+
+    # What rules read
+
+    @property
+    def execution(self) -> Execution:
+        """The execution's row as it stands in this step."""
+        return self.ledger.execution
+
+    @property
+    def state(self) -> State:
+        """The execution's state as it stands in this step."""
+        return self.ledger.execution.state.current
+
+    def names(self, run: TaskRun | None = None, **extra: Any) -> Names:
+        """What expressions see."""
+        return Names(self.ledger, self.world, run, extra)
+
+    def render(self, template: str, run: TaskRun | None = None, **extra: Any) -> str | None:
+        """Render a template in the context of a run, or of the execution."""
+        if not expr.is_template(template):
+            return template
+        return expr.render(template, self.names(run, **extra), self.facts, self._options)
+
+    def render_deep(self, value: Any, run: TaskRun | None = None) -> Any:
+        """Render every text in a value."""
+        return expr.render_deep(value, self.names(run), self.facts, self._options)
+
+    # What rules write
+
+    def put(self, run: TaskRun) -> TaskRun:
+        """Add or replace a run."""
+        self._undo.append(self.ledger.put(run))
+        self._changed[run.id] = None
+        return run
+
+    def create(
+        self, task: Task, *, parent_id: str | None, value: str | None = None, iteration: int | None = None
+    ) -> TaskRun:
+        """A new run in the state CREATED, at the end of the list."""
+        execution = self.execution
+        ordinal = execution.next_ordinal
+        self.change_execution(next_ordinal=ordinal + 1)
+        return self.put(
+            TaskRun(
+                id=ids.derived_id(execution.id, ordinal),
+                ordinal=ordinal,
+                task_id=task.id,
+                state=History.starting(self.now),
+                parent_id=parent_id,
+                value=value,
+                iteration=iteration,
+            )
+        )
+
+    def move(self, run: TaskRun, *states: State, **changes: Any) -> TaskRun:
+        """Append states to a run's history, and change other members with them."""
+        history = run.state
+        for state in states:
+            history = history.to(state, self.now)
+        return self.put(msgspec.structs.replace(run, state=history, **changes))
+
+    def remove(self, runs: list[TaskRun]) -> None:
+        """Take runs out of the execution."""
+        if runs:
+            self._removed += [run.ordinal for run in runs]
+            for run in runs:
+                self._changed.pop(run.id, None)
+            self._undo.append(self.ledger.remove([run.id for run in runs]))
+
+    def change_execution(self, **changes: Any) -> None:
+        """Change members of the execution's row."""
+        self._undo.append(self.ledger.replace_execution(msgspec.structs.replace(self.execution, **changes)))
+
+    def move_execution(self, *states: State, **changes: Any) -> None:
+        """Append states to the execution's history, and change other members with them."""
+        history = self.execution.state
+        for state in states:
+            if state is not history.current and state not in EXECUTION_TRANSITIONS[history.current]:
+                raise Bug(f"an execution cannot go from {history.current} to {state}", where=self.execution.id)
+            history = history.to(state, self.now)
+        self.change_execution(state=history, **changes)
+
+    def command(self, command: AnyCommand) -> None:
+        """Ask for something to be done after the commit."""
+        self.commands.append(command)
+
+    def log(self, level: LogLevel, message: str, run: TaskRun | None = None) -> None:
+        """Add a line to the execution's log."""
+        self.commands.append(WriteLog(level=level, message=message, run=run))
+
+    def touch(self, parent_id: str | None, changed: TaskRun | None = None) -> None:
+        """Have a parent looked at (None is the flow itself); `changed` is the child that is the reason.
+
+        Two different reasons make none: then the parent looks at all its children.
+        """
+        if parent_id in self._dirty:
+            known = self._dirty[parent_id]
+            changed = changed if known is not None and changed is not None and known.id == changed.id else None
+        else:
+            self._queue.append(parent_id)
+        self._dirty[parent_id] = changed
+
+    def next_touched(self) -> tuple[str | None, TaskRun | None] | None:
+        """The next parent to look at, in the order in which they were touched; None when there is no more."""
+        if not self._queue:
+            return None
+        parent_id = self._queue.popleft()
+        return parent_id, self._dirty.pop(parent_id)
+
+    # The end of a step
+
+    def rollback(self) -> None:
+        """Put the ledger back to where it was."""
+        for undo in reversed(self._undo):
+            undo()
+        self._undo.clear()
+
+    def to_step(self) -> Step:
+        """What this step changed and asks for."""
+        return Step(
+            execution=self.execution if self.execution is not self._before else None,
+            task_runs=tuple(self.ledger.runs[run_id] for run_id in self._changed if run_id in self.ledger.runs),
+            removed=tuple(self._removed),
+            commands=tuple(self.commands),
+        )
+
+
+def attempt_started(run: TaskRun, at: datetime) -> tuple[Attempt, ...]:
+    """The run's attempts and one more that has begun."""
+    return (*run.attempts, Attempt(History((Moment(State.CREATED, at), Moment(State.RUNNING, at)))))
+
+
+def attempt_ended(run: TaskRun, state: State, at: datetime) -> tuple[Attempt, ...]:
+    """The run's attempts with the last one ended; one is added when none is under way."""
+    attempts = run.attempts
+    if not attempts or attempts[-1].state.current.is_ended:
+        attempts = attempt_started(run, at)
+    last = attempts[-1]
+    return (*attempts[:-1], msgspec.structs.replace(last, state=last.state.to(state, at)))

@@ -1,0 +1,130 @@
+"""How task runs end: what an attempt's result makes of its run, and what follows on it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from batuta.engine import retry
+from batuta.engine.commands import CancelTimers, CreateExecution, SetTimer, StopTaskRuns
+from batuta.engine.draft import Draft, attempt_ended
+from batuta.engine.outline import Kind
+from batuta.engine.tally import softened
+from batuta.model.execution import TaskRun
+from batuta.model.state import State
+from batuta.model.task import LogLevel, RetryBehavior, Task
+
+RETRY_TIMER = "retry"
+_STOPPING = ("CANCEL", "CANCELLED", "FAIL", "FAILED")
+
+
+def finish_attempt(draft: Draft, run: TaskRun, state: State, outputs: dict[str, Any] | None) -> None:
+    """An attempt ended in `state`: the run is tried again, or ends (flow spec §4, §12)."""
+    task = draft.ledger.outline.place(run.task_id).task
+    attempts = attempt_ended(run, state, draft.now)
+    changes: dict[str, Any] = {"attempts": attempts}
+    if outputs is not None:
+        changes["outputs"] = outputs
+    if run.state.current is State.KILLING and state is not State.KILLED:
+        state = State.KILLED if state is State.FAILED else state
+    if state is State.FAILED:
+        policy = retry.policy_of(draft.ledger, run)
+        if policy is not None and not draft.execution.is_ended and draft.state is not State.KILLING:
+            if policy.behavior is RetryBehavior.CREATE_NEW_EXECUTION:
+                if _retry_as_new_execution(draft, run, changes):
+                    return
+            else:
+                at = retry.next_attempt_at(policy, attempts, seed=run.id)
+                if at is not None:
+                    run = draft.move(run, State.FAILED, State.RETRYING, retry_at=at, **changes)
+                    if draft.state is State.RUNNING:
+                        draft.move_execution(State.RETRYING)
+                    draft.command(SetTimer(timer=RETRY_TIMER, at=at, task_run_id=run.id, token=run.token))
+                    return
+    elif state is State.SUCCESS and len(attempts) > 1:
+        policy = retry.policy_of(draft.ledger, run)
+        if policy is not None and policy.warning_on_retry:
+            state = State.WARNING
+    end_run(draft, run, task, state, **changes)
+
+
+def _retry_as_new_execution(draft: Draft, run: TaskRun, changes: dict[str, Any]) -> bool:
+    execution = draft.execution
+    policy = retry.policy_of(draft.ledger, run)
+    assert policy is not None
+    at = retry.next_date(
+        policy,
+        execution.attempt_number,
+        execution.original_created_at or execution.state.started_at,
+        draft.now,
+        seed=execution.id,
+    )
+    if at is None:
+        return False
+    draft.move(run, State.FAILED, State.RETRIED, **changes)
+    for ancestor in draft.ledger.ancestors(run):
+        draft.move(ancestor, State.RETRIED)
+    draft.move_execution(State.RETRIED)
+    draft.command(CreateExecution(at=at))
+    draft.touch(None)
+    return True
+
+
+def end_run(draft: Draft, run: TaskRun, task: Task, state: State, **changes: Any) -> TaskRun:
+    """Put a run into its final state, after its allow flags, and have its parent looked at."""
+    state = softened(state, allow_failure=task.allow_failure, allow_warning=task.allow_warning)
+    run = draft.move(run, state, **changes)
+    draft.touch(run.parent_id, run)
+    if state is State.FAILED:
+        _stop_siblings(draft, run)
+    return run
+
+
+def fail_run(draft: Draft, run: TaskRun, task: Task, message: str) -> TaskRun:
+    """End a run that could not even be started; it is not tried again (flow spec §4.1)."""
+    draft.log(LogLevel.ERROR, message, run)
+    return end_run(draft, run, task, State.FAILED, attempts=attempt_ended(run, State.FAILED, draft.now))
+
+
+def end_flowable(draft: Draft, run: TaskRun, state: State, **changes: Any) -> TaskRun:
+    """End a flowable, and with it every run below that has not ended, so that none hangs (flow spec §5.4)."""
+    task = draft.ledger.outline.place(run.task_id).task
+    state = softened(state, allow_failure=task.allow_failure, allow_warning=task.allow_warning)
+    draft.ledger.forms.pop(run.id, None)
+    for below in list(draft.ledger.below(run.id)):
+        if not below.is_ended:
+            draft.move(below, state)
+            draft.command(CancelTimers(task_run_id=below.id))
+    run = draft.move(run, state, attempts=attempt_ended(run, state, draft.now), **changes)
+    draft.touch(run.parent_id, run)
+    if state is State.FAILED:
+        _stop_siblings(draft, run)
+    return run
+
+
+def _stop_siblings(draft: Draft, run: TaskRun) -> None:
+    """Where the parent asks for it, a failed child takes down all others (`onChildFailure`, flow spec §6.2)."""
+    if run.parent_id is None:
+        return
+    form = draft.ledger.forms.get(run.parent_id)
+    wish = getattr(form, "on_child_failure", "CONTINUE")
+    if wish not in _STOPPING:
+        return
+    state = State.FAILED if wish.startswith("FAIL") else State.CANCELLED
+    interrupt(draft, [r for r in draft.ledger.below(run.parent_id) if not r.is_ended], state)
+
+
+def interrupt(draft: Draft, runs: list[TaskRun], state: State) -> None:
+    """End runs that are under way in a state, and have their workers stop."""
+    leaves = tuple(run.id for run in runs if run.memo is None)
+    for run in runs:
+        attempts = attempt_ended(run, state, draft.now) if run.attempts else run.attempts
+        draft.move(run, state, attempts=attempts)
+        draft.command(CancelTimers(task_run_id=run.id))
+        draft.touch(run.parent_id)
+    if leaves:
+        draft.command(StopTaskRuns(task_run_ids=leaves))
+
+
+def is_flowable(kind: Kind) -> bool:
+    """The run of such a task has children."""
+    return kind in (Kind.FLOWABLE, Kind.DELEGATED)

@@ -1,0 +1,1 @@
+"""Tasks that change the execution itself; the engine runs them (flow spec §7)."""

@@ -1,0 +1,219 @@
+"""One execution in memory: its row, its task runs, and the indexes that make a step cost by what it changes.
+
+A ledger is changed only through its own methods, by a `Draft`; each change can be undone, so that a step which
+fails in the middle leaves the ledger as it was.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any
+
+from batuta.engine.outline import Outline
+from batuta.engine.tally import NOTHING, Tally
+from batuta.errors import Bug
+from batuta.model.execution import Execution, TaskRun
+from batuta.model.state import TASK_RUN_TRANSITIONS
+
+Undo = Callable[[], None]
+
+
+class Ledger:
+    """An execution with all its task runs, indexed."""
+
+    def __init__(self, execution: Execution, outline: Outline, runs: Iterable[TaskRun] = ()) -> None:
+        self.execution = execution
+        self.outline = outline
+        self.runs: dict[str, TaskRun] = {}
+        """By id, in order of creation."""
+        self.outputs: dict[str, Any] = {}
+        """What expressions see as `outputs` (flow spec §10)."""
+        self.states: dict[str, Any] = {}
+        """What expressions see as `tasks`."""
+        self.open_flowables: set[str] = set()
+        """Ids of flowable runs that have not ended."""
+        self.open_leaves: set[str] = set()
+        """Ids of all other runs that have not ended."""
+        self.forms: dict[str, Any] = {}
+        """Run forms of flowables under way, by run id."""
+        self._tallies: dict[tuple[str | None, str], Tally] = {}
+        self._by_name: dict[tuple[str | None, str, str | None], str] = {}
+        self._children: dict[str | None, list[str]] = {}
+        self._started: dict[tuple[str | None, str], int] = {}
+        for run in runs:
+            self.put(run)
+
+    # Reading
+
+    def run(self, run_id: str) -> TaskRun | None:
+        """A task run by id."""
+        return self.runs.get(run_id)
+
+    def tally(self, parent_id: str | None, branch: str) -> Tally:
+        """The counted view of one list of children; not to be kept."""
+        return self._tallies.get((parent_id, branch), NOTHING)
+
+    def child(self, parent_id: str | None, task_id: str, value: str | None = None) -> TaskRun | None:
+        """The run of a task below a parent, for one value of a loop."""
+        run_id = self._by_name.get((parent_id, task_id, value))
+        return None if run_id is None else self.runs[run_id]
+
+    def started(self, parent_id: str | None, task_id: str) -> int:
+        """How many runs of a task there are below a parent, over all values of a loop."""
+        return self._started.get((parent_id, task_id), 0)
+
+    def children(self, parent_id: str | None) -> list[TaskRun]:
+        """All runs directly below a parent, in order."""
+        return [self.runs[run_id] for run_id in self._children.get(parent_id, ())]
+
+    def below(self, run_id: str) -> Iterator[TaskRun]:
+        """All runs below a run, parents first."""
+        for child in self.children(run_id):
+            yield child
+            yield from self.below(child.id)
+
+    def ancestors(self, run: TaskRun) -> Iterator[TaskRun]:
+        """The runs around a run, closest first."""
+        while run.parent_id is not None:
+            run = self.runs[run.parent_id]
+            yield run
+
+    def branch_of(self, run: TaskRun) -> str:
+        """The name of the list in which the run's task stands; `tasks` for one that this revision lacks."""
+        place = self.outline.places.get(run.task_id)
+        return place.branch if place else "tasks"
+
+    # Changing
+
+    def put(self, run: TaskRun) -> Undo:
+        """Add or replace a run; gives what undoes it."""
+        old = self.runs.get(run.id)
+        branch = self.branch_of(run)
+        key = (run.parent_id, branch)
+        tally = self._tallies.get(key)
+        if tally is None:
+            tally = self._tallies[key] = Tally()
+        state = run.state.current
+        if old is None:
+            before = tally.last_id
+            name = (run.parent_id, run.task_id, run.value)
+            shadowed = self._by_name.get(name)
+            tally.total += 1
+            tally.last_id = run.id
+            self._by_name[name] = run.id
+            self._children.setdefault(run.parent_id, []).append(run.id)
+            self._started[run.parent_id, run.task_id] = self._started.get((run.parent_id, run.task_id), 0) + 1
+        else:
+            if state is not old.state.current and state not in TASK_RUN_TRANSITIONS[old.state.current]:
+                raise Bug(f"a task run cannot go from {old.state.current} to {state}", where=f"{run.task_id} {run.id}")
+            tally.count(old.state.current, -1)
+        tally.count(state, 1)
+        self.runs[run.id] = run
+        self._watch(run)
+        undo_outputs = self._publish(run, old)
+
+        def undo() -> None:
+            undo_outputs()
+            tally.count(state, -1)
+            if old is None:
+                tally.total -= 1
+                tally.last_id = before
+                if shadowed is None:
+                    del self._by_name[name]
+                else:
+                    self._by_name[name] = shadowed
+                self._children[run.parent_id].pop()
+                self._started[run.parent_id, run.task_id] -= 1
+                del self.runs[run.id]
+                self.open_flowables.discard(run.id)
+                self.open_leaves.discard(run.id)
+            else:
+                tally.count(old.state.current, 1)
+                self.runs[run.id] = old
+                self._watch(old)
+
+        return undo
+
+    def _watch(self, run: TaskRun) -> None:
+        group = self.open_flowables if run.memo is not None else self.open_leaves
+        other = self.open_leaves if run.memo is not None else self.open_flowables
+        other.discard(run.id)
+        if run.is_ended:
+            group.discard(run.id)
+        else:
+            group.add(run.id)
+
+    def remove(self, run_ids: Iterable[str]) -> Undo:
+        """Take runs out, as a restart does, and build the indexes anew; gives what undoes it."""
+        before = dict(self.runs)
+        gone = set(run_ids)
+        self._rebuild([run for run in before.values() if run.id not in gone])
+        return lambda: self._rebuild(list(before.values()))
+
+    def _rebuild(self, runs: list[TaskRun]) -> None:
+        forms = self.forms
+        self.__init__(self.execution, self.outline, sorted(runs, key=lambda run: run.ordinal))  # type: ignore[misc]
+        self.forms = {run_id: form for run_id, form in forms.items() if run_id in self.runs}
+
+    def replace_execution(self, execution: Execution) -> Undo:
+        """Exchange the execution's row; gives what undoes it."""
+        before = self.execution
+        self.execution = execution
+
+        def undo() -> None:
+            self.execution = before
+
+        return undo
+
+    def _publish(self, run: TaskRun, old: TaskRun | None) -> Undo:
+        """Show a run's state and outputs to expressions."""
+        state = run.state.current.value
+        if run.value is None:
+            states, name = self.states, run.task_id
+        else:
+            states = self.states.setdefault(run.task_id, {})
+            name = run.value
+        previous_state = states.get(name)
+        if previous_state is None or previous_state.get("state") != state:
+            states[name] = {"state": state}
+        if run.outputs is None or (old is not None and run.outputs is old.outputs):
+
+            def undo_state() -> None:
+                if previous_state is None:
+                    states.pop(name, None)
+                else:
+                    states[name] = previous_state
+
+            return undo_state
+        holder: dict[str, Any] = self.outputs
+        parts = (run.task_id, *self.value_path(run))
+        for part in parts[:-1]:
+            below = holder.get(part)
+            if not isinstance(below, dict):
+                below = holder[part] = {}
+            holder = below
+        leaf = parts[-1]
+        previous = holder.get(leaf)
+        merged = dict(previous) if isinstance(previous, dict) else {}
+        merged.update(run.outputs)
+        holder[leaf] = merged
+
+        def undo() -> None:
+            if previous_state is None:
+                states.pop(name, None)
+            else:
+                states[name] = previous_state
+            if previous is None:
+                holder.pop(leaf, None)
+            else:
+                holder[leaf] = previous
+
+        return undo
+
+    def value_path(self, run: TaskRun) -> list[str]:
+        """The values of the loops around a run, outermost first, and its own last (flow spec §10)."""
+        values = [ancestor.value for ancestor in self.ancestors(run) if ancestor.value is not None]
+        values.reverse()
+        if run.value is not None:
+            values.append(run.value)
+        return values

@@ -1,0 +1,186 @@
+"""The life of an execution as a whole: made, started, finished, settled (flow spec §5.1, §5.5, §5.6)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime
+from typing import Any
+
+from batuta import expr, flows
+from batuta.engine import events as on
+from batuta.engine import looping, pausing
+from batuta.engine.commands import CancelTimers, RunTask, SetTimer, TellParent
+from batuta.engine.dispatch import PAUSE_TIMER, TIMEOUT_TIMER, dispatch
+from batuta.engine.draft import Draft, attempt_ended
+from batuta.engine.endings import RETRY_TIMER
+from batuta.engine.outline import AFTER_EXECUTION, Kind
+from batuta.errors import BatutaError
+from batuta.model import labels as words
+from batuta.model.execution import Execution, ExecutionKind, ExecutionTrigger
+from batuta.model.flow import Flow
+from batuta.model.labels import Label
+from batuta.model.state import History, State
+from batuta.model.task import LogLevel
+
+SCHEDULE_TIMER = "schedule"
+PARENT_RUN = "taskRunId"
+"""Variable of a child's trigger that names the task run which waits for it."""
+
+
+def new_execution(
+    flow: Flow,
+    *,
+    id: str,
+    inputs: dict[str, Any],
+    labels: Iterable[Label] = (),
+    trigger: ExecutionTrigger | None = None,
+    now: datetime,
+    schedule_at: datetime | None = None,
+    kind: ExecutionKind = ExecutionKind.NORMAL,
+) -> Execution:
+    """The row of a new execution of a flow, in the state CREATED.
+
+    Labels are the flow's own without those of the system, then the caller's, then a correlation id where the caller
+    gave none (flow spec §1.2).
+    """
+    own = (label for label in flow.labels if not label.is_system)
+    merged = words.merged(own, labels)
+    if words.value_of(merged, words.CORRELATION_ID) is None:
+        merged = (*merged, Label(words.CORRELATION_ID, id))
+    return Execution(
+        id=id,
+        namespace=flow.namespace,
+        flow_id=flow.id,
+        revision=flow.revision,
+        state=History.starting(now),
+        labels=merged,
+        inputs=inputs,
+        variables=flow.variables or None,
+        trigger=trigger,
+        original_id=id,
+        original_created_at=now,
+        schedule_at=schedule_at,
+        kind=kind,
+    )
+
+
+def may_schedule(draft: Draft, *, after: bool = False) -> bool:
+    """New task runs may start: in afterExecution once the execution has ended, elsewhere while it runs."""
+    if after:
+        return draft.execution.is_ended
+    return draft.state in (State.RUNNING, State.RETRYING)
+
+
+def start(draft: Draft) -> None:
+    """Begin, or wait for the date that was asked for."""
+    execution = draft.execution
+    if execution.state.current is not State.CREATED:
+        return
+    if execution.schedule_at is not None and execution.schedule_at > draft.now:
+        draft.command(SetTimer(timer=SCHEDULE_TIMER, at=execution.schedule_at))
+        return
+    draft.move_execution(State.RUNNING)
+    draft.touch(None)
+
+
+def look_again(draft: Draft) -> None:
+    """After a restart of the program: begin what was not begun, and look at everything under way.
+
+    Jobs, timers and child executions have rows of their own; whoever reads those sends what happened to them.
+    """
+    if draft.state is State.CREATED:
+        start(draft)
+        return
+    if draft.state is State.RESTARTED:
+        draft.move_execution(State.RUNNING)
+    draft.touch(None)
+    for run_id in list(draft.ledger.open_flowables):
+        draft.touch(run_id)
+    for run_id in list(draft.ledger.open_leaves):
+        run = draft.ledger.runs[run_id]
+        if run.state.current in (State.CREATED, State.RESTARTED):
+            place = draft.ledger.outline.places.get(run.task_id)
+            if place is not None and may_schedule(draft, after=place.after_execution):
+                if run.token and draft.ledger.outline.kind(place.task) is Kind.INLINE:
+                    draft.command(RunTask(run=run, task=place.task, after_execution=place.after_execution))
+                else:
+                    dispatch(draft, run)
+
+
+def delay_elapsed(draft: Draft, event: on.DelayElapsed) -> None:
+    """A timer has run out."""
+    if event.timer == SCHEDULE_TIMER:
+        if draft.state is State.CREATED:
+            draft.move_execution(State.RUNNING)
+            draft.touch(None)
+        return
+    run = None if event.task_run_id is None else draft.ledger.run(event.task_run_id)
+    if run is None or run.is_ended:
+        return
+    if event.timer == RETRY_TIMER:
+        if run.state.current is State.RETRYING and run.token == event.token:
+            if draft.state is State.RETRYING:
+                draft.move_execution(State.RUNNING)
+            dispatch(draft, draft.move(run, State.CREATED, retry_at=None))
+    elif event.timer == PAUSE_TIMER:
+        pausing.delay_over(draft, run)
+    elif event.timer == TIMEOUT_TIMER:
+        if run.state.current is State.PAUSED:
+            pausing.leave(draft, run, State.FAILED, None)
+    elif event.timer == looping.LOOP_TIMER:
+        looping.interval_over(draft, run)
+
+
+def finish(draft: Draft, state: State) -> None:
+    """All tasks are through: render the flow's outputs and end (flow spec §5.5, §3)."""
+    draft.move_execution(state)
+    flow = draft.ledger.outline.flow
+    if not flow.outputs or draft.execution.kind is ExecutionKind.LOOP:
+        return
+    try:
+        rendered = {output.id: draft.render_deep(output.value) for output in flow.outputs}
+        draft.change_execution(outputs=flows.type_outputs(flow.outputs, rendered))
+    except (expr.ExpressionError, BatutaError) as error:
+        draft.log(LogLevel.ERROR, f"Failed to render output values: {error}")
+        draft.move_execution(State.FAILED)
+
+
+def fail(draft: Draft, reason: str) -> None:
+    """A step could not be made: the last task run and the execution fail (flow spec §5.1)."""
+    if draft.execution.is_ended:
+        return
+    draft.log(LogLevel.ERROR, reason)
+    open_runs = [run for run in draft.ledger.runs.values() if not run.is_ended]
+    for run in open_runs:
+        attempts = attempt_ended(run, State.FAILED, draft.now) if run.attempts else run.attempts
+        draft.move(run, State.FAILED, attempts=attempts)
+    draft.move_execution(State.FAILED)
+    draft.command(CancelTimers())
+    draft.touch(None)
+
+
+def settle_if_over(draft: Draft) -> None:
+    """Once the execution and its afterExecution have ended, tell who waits for it."""
+    execution = draft.execution
+    if not execution.is_ended or execution.settled:
+        return
+    ledger = draft.ledger
+    after = ledger.outline.branch(None, AFTER_EXECUTION)
+    if ledger.tally(None, AFTER_EXECUTION).ended < len(after):
+        return
+    if any(ledger.runs[run_id].state.current is State.KILLING for run_id in ledger.open_leaves | ledger.open_flowables):
+        return
+    draft.change_execution(settled=True)
+    trigger = execution.trigger
+    waiting = None if trigger is None else trigger.variables.get(PARENT_RUN)
+    if trigger is not None and isinstance(waiting, str) and execution.state.current is not State.RETRIED:
+        draft.command(
+            TellParent(
+                parent_execution_id=str(trigger.variables["executionId"]),
+                task_run_id=waiting,
+                state=execution.state.current,
+                outputs=draft.execution.outputs,
+            )
+        )
+
+

@@ -1,0 +1,139 @@
+"""What people may ask of an execution: kill, restart, force (flow spec §15)."""
+
+from __future__ import annotations
+
+from batuta.engine import subflows
+from batuta.engine.commands import CancelTimers, StopSubflows, StopTaskRuns
+from batuta.engine.dispatch import dispatch
+from batuta.engine.draft import Draft, attempt_ended
+from batuta.engine.outline import AFTER_EXECUTION, ERRORS, FINALLY, Kind
+from batuta.engine.pausing import first_paused, go_on, leave
+from batuta.model import labels
+from batuta.model.execution import TaskRun
+from batuta.model.labels import Label
+from batuta.model.state import State
+
+
+def kill(draft: Draft, *, cascade: bool) -> None:
+    """Stop an execution without waiting for its workers (flow spec §15.4)."""
+    if cascade:
+        draft.command(StopSubflows())
+    stopping: list[str] = []
+    for run in list(draft.ledger.runs.values()):
+        place = draft.ledger.outline.places.get(run.task_id)
+        if run.is_ended or (place is not None and place.after_execution):
+            continue
+        under_way = run.state.current in (State.RUNNING, State.KILLING)
+        if run.memo is not None and _has_open_children(draft, run):
+            draft.move(run, State.KILLING)
+        elif under_way and _on_a_worker(draft, run):
+            stopping.append(run.id)
+            draft.move(run, State.KILLING)
+        elif under_way and cascade and _waits_for_child(draft, run):
+            draft.move(run, State.KILLING)
+        else:
+            if run.state.current is State.SUBMITTED:
+                stopping.append(run.id)
+            attempts = attempt_ended(run, State.KILLED, draft.now) if run.attempts else run.attempts
+            draft.move(run, State.KILLED, attempts=attempts)
+            draft.touch(run.parent_id)
+    if stopping:
+        draft.command(StopTaskRuns(task_run_ids=tuple(stopping)))
+    if not draft.execution.is_ended:
+        draft.command(CancelTimers())
+        draft.move_execution(State.KILLING, State.KILLED)
+        draft.touch(None)
+
+
+def _has_open_children(draft: Draft, run: TaskRun) -> bool:
+    return any(not child.is_ended for child in draft.ledger.children(run.id)) or _on_a_worker(draft, run)
+
+
+def _on_a_worker(draft: Draft, run: TaskRun) -> bool:
+    place = draft.ledger.outline.places.get(run.task_id)
+    kind = None if place is None else draft.ledger.outline.kind(place.task)
+    return kind in (Kind.RUNNABLE, Kind.INLINE) or (kind is Kind.DELEGATED and "worker" not in (run.memo or {}))
+
+
+def _waits_for_child(draft: Draft, run: TaskRun) -> bool:
+    place = draft.ledger.outline.places.get(run.task_id)
+    waits = place is not None and draft.ledger.outline.kind(place.task) is Kind.EXECUTABLE
+    return waits and "executionId" in (run.outputs or {})
+
+
+def restart(draft: Draft) -> None:
+    """Try again what failed or is paused; what succeeded is kept (flow spec §15.1)."""
+    execution = draft.execution
+    if not execution.is_ended and execution.state.current is not State.PAUSED:
+        return
+    ledger = draft.ledger
+    handlers = [run for run in ledger.runs.values() if _is_handler(draft, run)]
+    gone = {run.id: run for root in handlers for run in (root, *ledger.below(root.id))}
+    targets = [
+        run
+        for run in ledger.runs.values()
+        if run.id not in gone and run.state.current in (State.FAILED, State.PAUSED, State.KILLED)
+    ]
+    around = {ancestor.id for run in targets for ancestor in ledger.ancestors(run)}
+    leaves = []
+    for run in targets:
+        delegated = _kind(draft, run) is Kind.DELEGATED
+        if delegated:
+            gone.update({child.id: child for child in ledger.below(run.id)})
+        elif run.id in around:
+            continue
+        if run.id not in gone:
+            leaves.append(run.id)
+    draft.remove(list(gone.values()))
+    draft.move_execution(
+        State.RESTARTED,
+        State.RUNNING,
+        outputs=None,
+        settled=False,
+        attempt_number=execution.attempt_number + 1,
+        labels=labels.merged(execution.labels, (Label(labels.RESTARTED, "true"),)),
+    )
+    for run_id in sorted(around - set(gone), key=lambda each: ledger.runs[each].ordinal):
+        run = ledger.runs[run_id]
+        if _kind(draft, run) is not Kind.DELEGATED:
+            draft.move(run, State.RUNNING)
+            draft.touch(run_id)
+    for run_id in leaves:
+        run = ledger.runs[run_id]
+        draft.ledger.forms.pop(run_id, None)
+        run = draft.move(run, State.RESTARTED, memo=None)
+        if _kind(draft, run) is Kind.EXECUTABLE:
+            subflows.restart(draft, run)
+        else:
+            dispatch(draft, run)
+    draft.touch(None)
+
+
+def _kind(draft: Draft, run: TaskRun) -> Kind | None:
+    place = draft.ledger.outline.places.get(run.task_id)
+    return None if place is None else draft.ledger.outline.kind(place.task)
+
+
+def _is_handler(draft: Draft, run: TaskRun) -> bool:
+    place = draft.ledger.outline.places.get(run.task_id)
+    return place is not None and place.branch in (ERRORS, FINALLY, AFTER_EXECUTION)
+
+
+def force_run(draft: Draft) -> None:
+    """Have an execution go on, whatever holds it (flow spec §15)."""
+    if draft.execution.is_ended:
+        return
+    match draft.state:
+        case State.CREATED | State.QUEUED:
+            draft.move_execution(State.RUNNING)
+            draft.touch(None)
+        case State.PAUSED:
+            run = first_paused(draft)
+            if run is None:
+                go_on(draft, State.RUNNING)
+            else:
+                leave(draft, run, State.SUCCESS, None)
+        case _:
+            draft.touch(None)
+            for run_id in list(draft.ledger.open_flowables):
+                draft.touch(run_id)

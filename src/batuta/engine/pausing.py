@@ -1,0 +1,94 @@
+"""Pauses: how an execution stops, and how it goes on (flow spec §6.11, §15)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from batuta.engine import events as on
+from batuta.engine.commands import CancelTimers
+from batuta.engine.draft import Draft, attempt_ended
+from batuta.engine.endings import end_flowable
+from batuta.engine.flowables.pause import Pause, PauseBehavior
+from batuta.engine.outline import ERRORS, FINALLY, TASKS
+from batuta.model.execution import TaskRun
+from batuta.model.state import State
+from batuta.plugin import registry
+
+
+def pause_execution(draft: Draft) -> None:
+    """Nothing new starts; what runs goes on to its end."""
+    if draft.state is State.RUNNING:
+        draft.move_execution(State.PAUSED)
+
+
+def first_paused(draft: Draft) -> TaskRun | None:
+    """The Pause that a resume is meant for when it names none."""
+    return next(
+        (run for run in draft.ledger.runs.values() if run.state.current is State.PAUSED and is_pause(draft, run)), None
+    )
+
+
+def is_pause(draft: Draft, run: TaskRun) -> bool:
+    """The run is that of a Pause task, not of another that waits."""
+    place = draft.ledger.outline.places.get(run.task_id)
+    return place is not None and issubclass(registry.load(place.task.type), Pause)
+
+
+def resume(draft: Draft, event: on.ResumeRequested) -> None:
+    """Somebody lets the execution go on; whatever the pause's `behavior`, this succeeds."""
+    if draft.state is not State.PAUSED:
+        return
+    run = first_paused(draft) if event.task_run_id is None else draft.ledger.run(event.task_run_id)
+    if run is None:
+        go_on(draft, State.RUNNING)
+        return
+    if run.state.current is State.PAUSED:
+        outputs: dict[str, Any] = {}
+        if event.inputs:
+            outputs["onResume"] = event.inputs
+        outputs["resumed"] = {"by": event.by, "on": draft.now.isoformat().replace("+00:00", "Z"), "to": "RUNNING"}
+        leave(draft, run, State.SUCCESS, outputs)
+
+
+def delay_over(draft: Draft, run: TaskRun) -> None:
+    """The pause's time is over: its `behavior` decides."""
+    if run.state.current is not State.PAUSED:
+        return
+    match PauseBehavior((run.memo or {}).get("behavior", "RESUME")):
+        case PauseBehavior.RESUME:
+            leave(draft, run, State.SUCCESS, None)
+        case PauseBehavior.WARN:
+            leave(draft, run, State.WARNING, None)
+        case PauseBehavior.FAIL:
+            leave(draft, run, State.FAILED, None)
+        case PauseBehavior.CANCEL:
+            draft.move(run, State.CANCELLED, attempts=attempt_ended(run, State.CANCELLED, draft.now))
+            for ancestor in draft.ledger.ancestors(run):
+                draft.move(ancestor, State.CANCELLED, attempts=attempt_ended(ancestor, State.CANCELLED, draft.now))
+            draft.move_execution(State.CANCELLED)
+            draft.command(CancelTimers())
+            draft.touch(None)
+
+
+def leave(draft: Draft, run: TaskRun, target: State, outputs: dict[str, Any] | None) -> None:
+    """End a pause in a state, after the tasks below it if there are any, and let the execution go on."""
+    changes: dict[str, Any] = {} if outputs is None else {"outputs": {**(run.outputs or {}), **outputs}}
+    draft.command(CancelTimers(task_run_id=run.id))
+    outline = draft.ledger.outline
+    has_work = any(outline.branch(run.task_id, name) for name in (TASKS, ERRORS, FINALLY))
+    run = draft.move(run, State.RUNNING, **changes)
+    if not any(other.state.current is State.PAUSED for other in draft.ledger.runs.values()):
+        go_on(draft, State.RESTARTED, State.RUNNING)
+    if has_work and target is not State.FAILED:
+        draft.move(run, memo={**(run.memo or {}), "target": target.value})
+        draft.touch(run.id)
+    else:
+        end_flowable(draft, run, target)
+
+
+def go_on(draft: Draft, *states: State) -> None:
+    """The execution runs again; everything under way is looked at."""
+    draft.move_execution(*states)
+    draft.touch(None)
+    for run_id in list(draft.ledger.open_flowables):
+        draft.touch(run_id)

@@ -1,0 +1,154 @@
+"""Attempts of tasks without input or output, made where the engine runs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from typing import Any
+
+from batuta import expr
+from batuta.engine.commands import RunTask
+from batuta.engine.context import Names
+from batuta.engine.events import TaskRunFinished
+from batuta.engine.ledger import Ledger
+from batuta.engine.world import World
+from batuta.errors import BatutaError
+from batuta.model.execution import TaskRun
+from batuta.model.records import LogLine, Metric, MetricKind
+from batuta.model.state import State
+from batuta.model.task import LogLevel
+from batuta.plugin.outputs import plain_outputs
+from batuta.plugin.task import InlineTask, TaskFailed
+
+
+class InlineAttempt:
+    """An `InlineContext` that collects what the task says."""
+
+    def __init__(self, ledger: Ledger, command: RunTask, *, world: World, facts: expr.Facts | None, now: datetime) -> None:
+        self._ledger = ledger
+        self._run: TaskRun = command.run
+        self._task = command.task
+        self._facts = facts
+        self._options = world.options(now)
+        self._now = now
+        self.names: Mapping[str, Any] = Names(ledger, world, command.run)
+        self.lines: list[LogLine] = []
+        self.measurements: list[Metric] = []
+
+    @property
+    def log(self) -> InlineAttempt:
+        """The attempt's log: this object itself."""
+        return self
+
+    @property
+    def metrics(self) -> InlineAttempt:
+        """The attempt's measurements: this object itself."""
+        return self
+
+    def render(self, template: str, **extra: Any) -> str | None:
+        """Render a template in the context of the run."""
+        if not expr.is_template(template):
+            return template
+        names = self.names if not extra else Names(self._ledger, self.names.world, self._run, extra)  # type: ignore[attr-defined]
+        return expr.render(template, names, self._facts, self._options)
+
+    def write(self, level: LogLevel, message: str) -> None:
+        """Add a line."""
+        least = self._task.log_level
+        if least is not None and level.severity < least.severity:
+            return
+        execution = self._ledger.execution
+        self.lines.append(
+            LogLine(
+                execution_id=execution.id,
+                namespace=execution.namespace,
+                flow_id=execution.flow_id,
+                at=self._now,
+                level=level,
+                message=message,
+                task_id=self._task.id,
+                task_run_id=self._run.id,
+                attempt=len(self._run.attempts),
+            )
+        )
+
+    def trace(self, message: str) -> None:
+        """Add a line at TRACE."""
+        self.write(LogLevel.TRACE, message)
+
+    def debug(self, message: str) -> None:
+        """Add a line at DEBUG."""
+        self.write(LogLevel.DEBUG, message)
+
+    def info(self, message: str) -> None:
+        """Add a line at INFO."""
+        self.write(LogLevel.INFO, message)
+
+    def warn(self, message: str) -> None:
+        """Add a line at WARN."""
+        self.write(LogLevel.WARN, message)
+
+    def error(self, message: str) -> None:
+        """Add a line at ERROR."""
+        self.write(LogLevel.ERROR, message)
+
+    def count(self, name: str, value: float = 1, **tags: str) -> None:
+        """Add to a counter."""
+        self._measure(MetricKind.COUNTER, name, value, tags)
+
+    def time(self, name: str, value: timedelta, **tags: str) -> None:
+        """Report a duration."""
+        self._measure(MetricKind.TIMER, name, value.total_seconds(), tags)
+
+    def gauge(self, name: str, value: float, **tags: str) -> None:
+        """Report a level."""
+        self._measure(MetricKind.GAUGE, name, value, tags)
+
+    def _measure(self, kind: MetricKind, name: str, value: float, tags: dict[str, str]) -> None:
+        execution = self._ledger.execution
+        self.measurements.append(
+            Metric(
+                execution_id=execution.id,
+                namespace=execution.namespace,
+                flow_id=execution.flow_id,
+                task_id=self._task.id,
+                task_run_id=self._run.id,
+                name=name,
+                kind=kind,
+                value=value,
+                at=self._now,
+                tags=tags,
+            )
+        )
+
+
+def run_inline(attempt: InlineAttempt, ledger: Ledger, command: RunTask) -> TaskRunFinished:
+    """Make the attempt; its result is the event to make the next step of.
+
+    Raises:
+        expr.MissingFact: a property asks for an outside value.
+    """
+    outputs: dict[str, Any] | None = None
+    state = State.SUCCESS
+    try:
+        task: InlineTask = ledger.outline.form(command.task).build(attempt.render)
+        outputs = plain_outputs(task.compute(attempt))
+    except TaskFailed as failed:
+        attempt.error(failed.message)
+        outputs, state = plain_outputs(failed.outputs), State.FAILED
+    except (BatutaError, expr.ExpressionError) as error:
+        attempt.error(str(error))
+        state = State.FAILED
+    except expr.MissingFact:
+        raise
+    except Exception as error:
+        # The border to code of plugins: whatever it raises is a failure of the task.
+        attempt.error(f"{type(error).__name__}: {error}")
+        state = State.FAILED
+    return TaskRunFinished(
+        execution_id=ledger.execution.id,
+        task_run_id=command.run.id,
+        token=command.run.token,
+        state=state,
+        outputs=outputs,
+    )

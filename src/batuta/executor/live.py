@@ -1,0 +1,113 @@
+"""Executions held in memory while something happens to them; read again when memory cannot be trusted."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from batuta import flows
+from batuta.engine.ledger import Ledger
+from batuta.engine.outline import outline_of
+from batuta.errors import BatutaError, FlowError, NotFound
+from batuta.model.flow import Flow, FlowKey
+from batuta.store.port import Store
+
+
+class FlowSource:
+    """Parsed flows by revision."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._parsed: dict[tuple[FlowKey, int], Flow] = {}
+
+    async def revision(self, key: FlowKey, revision: int) -> Flow:
+        """One revision, ready to run.
+
+        Raises:
+            NotFound: there is no such revision.
+            FlowError: its text is not a flow.
+        """
+        flow = self._parsed.get((key, revision))
+        if flow is None:
+            stored = await self._store.flows.revision(key, revision)
+            if stored is None:
+                raise NotFound(f"Unable to find flow '{key.namespace}'.'{key.id}' with revision '{revision}'")
+            flow = flows.parse(stored.source, revision=revision)
+            if len(self._parsed) >= 1024:
+                self._parsed.pop(next(iter(self._parsed)))
+            self._parsed[key, revision] = flow
+        return flow
+
+    async def latest(self, key: FlowKey) -> Flow:
+        """The newest revision, ready to run.
+
+        Raises:
+            NotFound: there is no such flow, or it was deleted.
+            FlowError: its text is not a flow.
+        """
+        stored = await self._store.flows.latest(key)
+        if stored is None or stored.deleted:
+            raise NotFound(f"Unable to find flow '{key.namespace}'.'{key.id}'")
+        return await self.revision(key, stored.revision)
+
+
+class Live:
+    """Ledgers of the executions under way."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._ledgers: dict[str, Ledger] = {}
+        self.flows = FlowSource(store)
+
+    def known(self, execution_id: str) -> Ledger | None:
+        """The ledger, if it is in memory."""
+        return self._ledgers.get(execution_id)
+
+    async def get(self, execution_id: str) -> Ledger | None:
+        """The ledger, read from the store if need be; None when there is no such execution."""
+        ledger = self._ledgers.get(execution_id)
+        if ledger is not None:
+            return ledger
+        execution = await self._store.executions.get(execution_id)
+        if execution is None:
+            return None
+        runs = await self._store.executions.task_runs(execution_id) if execution.next_ordinal else []
+        try:
+            flow = await self.flows.revision(execution.flow_key, execution.revision)
+        except (FlowError, NotFound):
+            # It ends at its next step, which finds none of its tasks; see `broken`.
+            flow = Flow(id=execution.flow_id, namespace=execution.namespace, revision=execution.revision)
+        ledger = self._ledgers.setdefault(execution_id, Ledger(execution, outline_of(flow, execution.loop_task), runs))
+        return ledger
+
+    async def broken(self, ledger: Ledger) -> str | None:
+        """Why the execution's flow cannot run, or None when it can."""
+        if ledger.outline.places:
+            return None
+        execution = ledger.execution
+        try:
+            await self.flows.revision(execution.flow_key, execution.revision)
+        except BatutaError as error:
+            return str(error)
+        return None
+
+    def add(self, ledger: Ledger) -> None:
+        """Hold an execution that was just made."""
+        self._ledgers[ledger.execution.id] = ledger
+
+    def forget(self, execution_ids: Iterable[str]) -> None:
+        """Let executions go; they are read again when needed."""
+        for execution_id in execution_ids:
+            self._ledgers.pop(execution_id, None)
+
+    def children(self, execution_id: str) -> list[str]:
+        """Ids of executions in memory that tasks of this one started."""
+        return [
+            ledger.execution.id
+            for ledger in self._ledgers.values()
+            if ledger.execution.trigger is not None
+            and ledger.execution.trigger.variables.get("executionId") == execution_id
+            and "taskRunId" in ledger.execution.trigger.variables
+        ]
+
+    def __len__(self) -> int:
+        return len(self._ledgers)

@@ -1,0 +1,90 @@
+"""Executions that other executions ask for: children of Subflow tasks, and repetitions of failed ones."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+import msgspec
+
+from batuta import expr, flows, ids
+from batuta.engine.commands import StartSubflow
+from batuta.engine.lifecycle import new_execution
+from batuta.errors import BatutaError, Conflict
+from batuta.executor.live import FlowSource
+from batuta.lookups import Lookups
+from batuta.model import labels
+from batuta.model.execution import Execution, ExecutionTrigger
+from batuta.model.flow import Flow, FlowKey
+from batuta.model.state import History
+from batuta.ports import Ports
+
+MOST_LOOKUPS = 100
+"""Most outside values that the defaults of one flow's inputs may ask for."""
+
+
+class Starting:
+    """Makes the rows of new executions."""
+
+    def __init__(self, ports: Ports, sources: FlowSource, lookups: Lookups) -> None:
+        self._clock = ports.clock
+        self._sources = sources
+        self._lookups = lookups
+
+    async def child(self, command: StartSubflow) -> tuple[Execution, Flow]:
+        """The child that a Subflow asks for. Its id follows from the attempt, so that it is made once.
+
+        Raises:
+            BatutaError: the flow does not exist, is disabled or wrong, or its inputs are.
+        """
+        key = FlowKey(command.namespace, command.flow_id)
+        flow = await self._sources.latest(key)
+        if command.revision is not None:
+            flow = await self._sources.revision(key, command.revision)
+        if flow.disabled:
+            raise Conflict(f"Cannot execute a flow which is disabled: {key}")
+        execution = new_execution(
+            flow,
+            id=ids.derived_id(command.run.id, "child", command.run.token),
+            inputs=await self._inputs(flow, command),
+            labels=command.labels,
+            trigger=ExecutionTrigger(command.task.id, command.task.type, command.trigger),
+            now=self._clock.now(),
+            schedule_at=command.schedule_at,
+        )
+        return execution, flow
+
+    async def _inputs(self, flow: Flow, command: StartSubflow) -> dict[str, object]:
+        names = {"flow": {"id": flow.id, "namespace": flow.namespace}, "namespace": {"id": flow.namespace}}
+        facts = expr.Facts()
+        for _ in range(MOST_LOOKUPS):
+            try:
+                resolution = flows.resolve(flow.inputs, command.inputs, names, facts)
+            except expr.MissingFact as missing:
+                facts = await self._lookups.answer(missing.fact, facts, namespace=flow.namespace)
+                continue
+            if resolution.violations:
+                raise BatutaError("; ".join(violation.message for violation in resolution.violations))
+            return dict(resolution.values)
+        raise BatutaError(f"the inputs of {flow.key} ask for more than {MOST_LOOKUPS} outside values")
+
+    def repetition(self, execution: Execution) -> Execution:
+        """The next try of an execution that was RETRIED: the same again, from the beginning (flow spec §12.3)."""
+        return replay_of(
+            execution, id=ids.derived_id(execution.id, "retry", execution.attempt_number), now=self._clock.now()
+        )
+
+
+def replay_of(execution: Execution, *, id: str, now: datetime) -> Execution:
+    """A new execution with the same inputs, labels, trigger and revision, that has run nothing (flow spec §15.2)."""
+    return msgspec.structs.replace(
+        execution,
+        id=id,
+        state=History.starting(now),
+        outputs=None,
+        parent_id=execution.id,
+        attempt_number=execution.attempt_number + 1,
+        schedule_at=None,
+        next_ordinal=0,
+        settled=False,
+        labels=tuple(label for label in execution.labels if label.key != labels.RESTARTED),
+    )
