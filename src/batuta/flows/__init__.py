@@ -1,0 +1,25 @@
+"""YAML text to a `Flow`, and given values to typed inputs. Pure: nothing here touches a disk or a clock."""
+
+from __future__ import annotations
+
+from batuta.flows.defaults import PluginDefault
+from batuta.flows.edit import Part, parts, set_disabled, split_documents, strip_revision
+from batuta.flows.findings import Violation, frame
+from batuta.flows.parser import InvalidFlow, Reading, parse, read
+from batuta.flows.reader import ReadLimits
+
+__all__ = [
+    "InvalidFlow",
+    "Part",
+    "PluginDefault",
+    "ReadLimits",
+    "Reading",
+    "Violation",
+    "frame",
+    "parse",
+    "parts",
+    "read",
+    "set_disabled",
+    "split_documents",
+    "strip_revision",
+]

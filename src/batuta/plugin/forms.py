@@ -1,8 +1,8 @@
 """Document form to run form: a task's properties as written become an instance of its class.
 
 A `Form` is made once per task of a revision. What is literal is converted then, and what is wrong about it is
-collected as `Finding`s for whoever saves the flow; what holds a template waits and is rendered and converted each
-time the task runs (expressions spec §12, "typed properties").
+collected as `Finding`s for whoever saves the flow; what holds a template waits and is rendered and converted
+each time the task runs (expressions spec §12, "typed properties").
 """
 
 from __future__ import annotations
@@ -27,7 +27,6 @@ Render = Callable[[str], "str | None"]
 T = TypeVar("T")
 
 
-
 class Finding(msgspec.Struct, frozen=True):
     """Something wrong with a property. `path` leads from the task to the place: names and list positions."""
 
@@ -36,7 +35,7 @@ class Finding(msgspec.Struct, frozen=True):
     hint: str | None = None
 
 
-class Unfit(Exception):  # noqa: N818 - a finding on its way up
+class Unfit(Exception):
     """A value does not fit the type of its property."""
 
     def __init__(self, message: str, path: tuple[str | int, ...] = ()) -> None:
@@ -64,7 +63,9 @@ class Form(Generic[T]):
                 near = get_close_matches(name, fields, n=1)
                 known = ", ".join(sorted(fields)) or "none"
                 hint = f"did you mean `{near[0]}`?" if near else f"known properties: {known}"
-                self.findings.append(Finding((name,), f"`{name}` is not a property of {type_name(cls)}", hint))
+                self.findings.append(
+                    Finding((name,), f"`{name}` is not a property of {type_name(cls)}", hint)
+                )
             elif field.holds_tasks or (raw is None and not field.required):
                 continue
             elif holds_template(raw):
@@ -98,7 +99,9 @@ class Form(Generic[T]):
         try:
             return self._cls(**values)
         except TypeError as error:
-            raise TaskError(f"a property of {type_name(self._cls)} is missing after rendering: {error}") from None
+            raise TaskError(
+                f"a property of {type_name(self._cls)} is missing after rendering: {error}"
+            ) from None
 
 
 class Converter(typing.Protocol):
@@ -148,7 +151,10 @@ def path_text(path: tuple[str | int, ...]) -> str:
 
 
 def mentions(annotation: Any, marker: type[Any]) -> bool:
-    """The annotation is or contains `marker`."""
+    """The annotation is or contains `marker`, in a struct's fields too."""
+    if isinstance(annotation, type) and issubclass(annotation, msgspec.Struct):
+        hints = typing.get_type_hints(annotation, include_extras=True)
+        return any(hint is not annotation and mentions(hint, marker) for hint in hints.values())
     return annotation is marker or any(mentions(argument, marker) for argument in get_args(annotation))
 
 
@@ -425,13 +431,16 @@ def _typed_by_name(raw: Any, render: Render) -> Any:
 
 
 def _union(options: tuple[Any, ...]) -> Converter:
-    """The first option that fits the kind of value: lists and maps before text, None for an empty text of a number."""
+    """The first option that fits the kind of value: lists and maps before text, None for an empty text of a
+    number."""
     choices = [option for option in options if option is not type(None)]
     optional = len(choices) < len(options)
     containers = [c for c in choices if _takes(c, (list, dict))]
     scalars = [c for c in choices if c not in containers]
     ordered = [converter(choice) for choice in (*containers, *scalars)]
-    blank_is_none = optional and str not in [get_args(c)[0] if get_origin(c) is typing.Annotated else c for c in choices]
+    blank_is_none = optional and str not in [
+        get_args(c)[0] if get_origin(c) is typing.Annotated else c for c in choices
+    ]
 
     def convert(raw: Any, render: Render) -> Any:
         if raw is None and optional:
@@ -460,6 +469,6 @@ def _takes(annotation: Any, kinds: tuple[type[Any], ...]) -> bool:
     if get_origin(annotation) is typing.Annotated:
         annotation = get_args(annotation)[0]
     origin = get_origin(annotation) or annotation
-    return isinstance(origin, type) and (issubclass(origin, kinds) or issubclass(origin, (msgspec.Struct, AnyRunner)))
-
-
+    return isinstance(origin, type) and (
+        issubclass(origin, kinds) or issubclass(origin, (msgspec.Struct, AnyRunner))
+    )
