@@ -5,6 +5,7 @@ from __future__ import annotations
 from batuta.flows.defaults import PluginDefault
 from batuta.flows.edit import Part, parts, set_disabled, split_documents, strip_revision
 from batuta.flows.findings import Violation, frame
+from batuta.flows.inputs import Resolution, ResolvedInput, resolve, type_outputs
 from batuta.flows.parser import InvalidFlow, Reading, parse, read
 from batuta.flows.reader import ReadLimits
 
@@ -14,12 +15,16 @@ __all__ = [
     "PluginDefault",
     "ReadLimits",
     "Reading",
+    "Resolution",
+    "ResolvedInput",
     "Violation",
     "frame",
     "parse",
     "parts",
     "read",
+    "resolve",
     "set_disabled",
     "split_documents",
     "strip_revision",
+    "type_outputs",
 ]

@@ -176,7 +176,9 @@ def _check_choices(section: Section, kind: InputType, declared: Input) -> None:
     if kind is _T.ENUM and not declared.values:
         section.wrong("values", "must not be empty", hint="list the values to choose from")
     elif kind in (_T.SELECT, _T.MULTISELECT) and not declared.values and not declared.expression:
-        section.wrong("values", "must not be empty", hint="list the values to choose from, or give an `expression`")
+        section.wrong(
+            "values", "must not be empty", hint="list the values to choose from, or give an `expression`"
+        )
     elif kind in (_T.SELECT, _T.MULTISELECT) and declared.values and declared.expression:
         section.wrong("expression", "`values` and `expression` cannot be set together")
 
@@ -196,7 +198,9 @@ def _item_type(section: Section, kind: InputType) -> InputType | None:
 
 def _below(section: Section, name: str, *, nested: bool = False, in_form: bool = False) -> tuple[Input, ...]:
     found = tuple(
-        one for each in section.sections(name) if (one := one_input(each, nested=nested, in_form=in_form)) is not None
+        one
+        for each in section.sections(name)
+        if (one := one_input(each, nested=nested, in_form=in_form)) is not None
     )
     if not found and not section.items(name):
         section.wrong(name, "must not be empty")

@@ -10,12 +10,11 @@ from typing import Any
 
 import msgspec
 
-from batuta.flows import known_types, tasks, triggers
+from batuta.flows import known_types, tasks, triggers, type_check
 from batuta.flows.findings import Findings
 from batuta.flows.reader import Document, Path
 from batuta.flows.section import Section, scalar_text
 from batuta.plugin import registry
-from batuta.plugin.forms import fields_of
 
 
 class PluginDefault(msgspec.Struct, frozen=True):
@@ -32,9 +31,9 @@ class PluginDefault(msgspec.Struct, frozen=True):
         written = target["type"]
         if self.ref is not None and target.get("pluginDefaultsRef") != self.ref:
             return False
-        return any(name.startswith(self._prefix()) for name in (written, _present(written))) or written.startswith(
-            self.type
-        )
+        return any(
+            name.startswith(self._prefix()) for name in (written, _present(written))
+        ) or written.startswith(self.type)
 
     def _prefix(self) -> str:
         return _present(self.type)
@@ -48,7 +47,9 @@ def declared(section: Section) -> list[PluginDefault]:
     """The defaults that a flow declares itself, checked."""
     found = []
     for each in section.sections("pluginDefaults"):
-        each.refuse_unknown({"type", "values", "forced", "ref", "id"}, "io.kestra.core.models.flows.PluginDefault")
+        each.refuse_unknown(
+            {"type", "values", "forced", "ref", "id"}, "io.kestra.core.models.flows.PluginDefault"
+        )
         kind = each.data.get("type")
         values = each.data.get("values")
         if not isinstance(kind, str) or not kind:
@@ -60,7 +61,9 @@ def declared(section: Section) -> list[PluginDefault]:
         _check_values(each, kind, values)
         ref = each.data.get("ref")
         found.append(
-            PluginDefault(kind, values, each.flag("forced"), ref=scalar_text(ref) if ref is not None else None)
+            PluginDefault(
+                kind, values, each.flag("forced"), ref=scalar_text(ref) if ref is not None else None
+            )
         )
     return found
 
@@ -86,7 +89,7 @@ def _known_properties(kind: str) -> frozenset[str] | None:
     if name is None:
         return None
     try:
-        fields = fields_of(registry.load(name))
+        fields = type_check.fields(registry.load(name))
     except Exception:  # a border: the module may be anybody's, and the lookup of the type reports it
         return None
     return frozenset({*fields, *tasks.COMMON, *triggers.COMMON})
@@ -129,7 +132,9 @@ def _targets(value: Any, path: Path) -> Iterator[tuple[dict[str, Any], Path]]:
                 yield from _targets(below, (*path, name))
 
 
-def _fill(document: Document, target: dict[str, Any], values: dict[str, Any], path: Path, *, forced: bool) -> None:
+def _fill(
+    document: Document, target: dict[str, Any], values: dict[str, Any], path: Path, *, forced: bool
+) -> None:
     """Merge `values` into `target`: maps key by key, lists one after the other, null never over something."""
     for name, value in values.items():
         if value is None:

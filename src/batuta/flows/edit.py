@@ -10,7 +10,8 @@ _SEPARATOR = re.compile(r"^---[ \t]*(?:#[^\n]*)?$", re.MULTILINE)
 
 
 class Part:
-    """One document of a text. Attributes: `source`, and `first_line`, the number of its first line in the text."""
+    """One document of a text. Attributes: `source`, and `first_line`, the number of its first line in the
+    text."""
 
     __slots__ = ("first_line", "source")
 
@@ -54,8 +55,9 @@ def strip_revision(source: str) -> str:
     return "".join(lines)
 
 
-def set_disabled(source: str, disabled: bool) -> str:  # noqa: FBT001 - the value that is set
-    """The text with its top-level `disabled:` set: an existing line is changed, else one is added at the end."""
+def set_disabled(source: str, disabled: bool) -> str:
+    """The text with its top-level `disabled:` set: an existing line is changed, else one is added at the
+    end."""
     value = "true" if disabled else "false"
     line = _top_level_line(source, "disabled")
     if line is None:

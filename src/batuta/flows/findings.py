@@ -66,20 +66,36 @@ class Findings:
         self.infos: list[str] = []
 
     def wrong(
-        self, path: Path, message: str, *, hint: str | None = None, key: bool = False, code: str = "flow.invalid"
+        self,
+        path: Path,
+        message: str,
+        *,
+        hint: str | None = None,
+        key: bool = False,
+        code: str = "flow.invalid",
     ) -> None:
         """Note a violation. `key` points at the entry's name instead of its value."""
         self.violations.append(self._made(path, message, hint, key, code))
 
-    def wrong_at(self, mark: Mark, message: str, *, hint: str | None = None, code: str = "flow.unreadable") -> None:
+    def wrong_at(
+        self, mark: Mark, message: str, *, hint: str | None = None, code: str = "flow.unreadable"
+    ) -> None:
         """Note a violation of the text rather than of a part of the document."""
         self.violations.append(
             Violation(
-                message=message, path="yaml", line=mark.line, column=mark.column, width=mark.width, hint=hint, code=code
+                message=message,
+                path="yaml",
+                line=mark.line,
+                column=mark.column,
+                width=mark.width,
+                hint=hint,
+                code=code,
             )
         )
 
-    def warn(self, path: Path, message: str, *, hint: str | None = None, key: bool = False, code: str) -> None:
+    def warn(
+        self, path: Path, message: str, *, hint: str | None = None, key: bool = False, code: str
+    ) -> None:
         """Note something that does not keep the flow from running."""
         self.warnings.append(self._made(path, message, hint, key, code))
 
@@ -152,5 +168,6 @@ def unrecognized(name: str, owner: str, known: Iterable[str]) -> tuple[str, str]
     """Message and hint for a property that its owner does not have (flow spec §17.2)."""
     names = sorted(known)
     listed = ", ".join(f'"{each}"' for each in names)
-    message = f'Unrecognized field "{name}" (class {owner}), not marked as ignorable ({len(names)} known properties: {listed})'
+    complaint = f'Unrecognized field "{name}" (class {owner}), not marked as ignorable'
+    message = f"{complaint} ({len(names)} known properties: {listed})"
     return message, did_you_mean(name, names) or f"known properties: {', '.join(names)}"

@@ -1,8 +1,9 @@
-"""Values of the input types: what each type accepts, what it makes of it, and what it refuses (flow spec §2.2).
+"""Values of the input types: what each type accepts, what it makes of it, and what it refuses (flow spec
+§2.2).
 
-A value has three forms. *Typed* is the Python value that bounds are compared with. *Shown* is what the answer to a
-question about inputs holds, with durations as ISO 8601 text. *Stored* is what the execution keeps and expressions see:
-plain JSON data, where an instant has milliseconds and a duration is a number of seconds.
+A value has three forms. *Typed* is the Python value that bounds are compared with. *Shown* is what the answer
+to a question about inputs holds, with durations as ISO 8601 text. *Stored* is what the execution keeps and
+expressions see: plain JSON data, where an instant has milliseconds and a duration is a number of seconds.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from batuta.model.inputs import Input, InputType
 _T = InputType
 
 
-class Unfit(Exception):  # noqa: N818 - becomes a violation
+class Unfit(Exception):
     """A value is not of the type, or outside of what its input allows."""
 
     def __init__(self, reason: str, value: Any = None) -> None:
@@ -199,7 +200,9 @@ def _yaml(raw: Any) -> Any:
     try:
         document = reader.load(raw, reader.ReadLimits())
     except reader.Unreadable as error:
-        raise Unfit(f"invalid YAML: {error.message} (line {error.mark.line}, column {error.mark.column})") from None
+        raise Unfit(
+            f"invalid YAML: {error.message} (line {error.mark.line}, column {error.mark.column})"
+        ) from None
     if document.repeated:
         raise Unfit(f"invalid YAML: `{document.repeated[0].path[-1]}` is given twice")
     return document.data
@@ -235,7 +238,9 @@ def _plain(value: Any) -> Any:
     return float(value) if hasattr(value, "as_tuple") else as_text(str(value))
 
 
-_URI = re.compile(r"[a-z]+://(www\.)?[-a-zA-Z0-9@:%._+~#=]{1,256}\.[a-zA-Z0-9()]{1,64}\b[-a-zA-Z0-9()@:%_+.~#?&/=,;!$*'\[\]]*")
+_URI = re.compile(
+    r"[a-z]+://(www\.)?[-a-zA-Z0-9@:%._+~#=]{1,256}\.[a-zA-Z0-9()]{1,64}\b[-a-zA-Z0-9()@:%_+.~#?&/=,;!$*'\[\]]*"
+)
 
 
 def _uri(raw: Any) -> str:
@@ -245,7 +250,9 @@ def _uri(raw: Any) -> str:
     return text
 
 
-_EMAIL = re.compile(r"[a-zA-Z0-9!#$%&'*+/=?^_`{|}~.-]+@[a-zA-Z0-9](?:[a-zA-Z0-9-]*[a-zA-Z0-9])?(?:\.[a-zA-Z0-9](?:[a-zA-Z0-9-]*[a-zA-Z0-9])?)*")
+_EMAIL = re.compile(
+    r"[a-zA-Z0-9!#$%&'*+/=?^_`{|}~.-]+@[a-zA-Z0-9](?:[a-zA-Z0-9-]*[a-zA-Z0-9])?(?:\.[a-zA-Z0-9](?:[a-zA-Z0-9-]*[a-zA-Z0-9])?)*"
+)
 
 
 def _email(raw: Any) -> str:
@@ -283,7 +290,9 @@ def _list(raw: Any, item_type: InputType | None, kind: InputType) -> list[Any]:
         try:
             items.append(None if item is None else parse(item_type, item))
         except Unfit:
-            raise Unfit(f"Unable to parse array element as `{item_type}` on `{as_text(item)}`", item) from None
+            raise Unfit(
+                f"Unable to parse array element as `{item_type}` on `{as_text(item)}`", item
+            ) from None
     return items
 
 
@@ -377,7 +386,9 @@ def pattern_problem(pattern: str) -> str | None:
     except Exception as error:  # the library has one error type, which it does not export in all versions
         reason = error.args[0] if error.args else error
         text = reason.decode(errors="replace") if isinstance(reason, bytes) else str(reason)
-        return f"{text}; lookahead and back-references are not supported, because they can take unbounded time"
+        return (
+            f"{text}; lookahead and back-references are not supported, because they can take unbounded time"
+        )
     return None
 
 

@@ -1,7 +1,8 @@
 """Type names that flows in the world use and that no class implements yet.
 
-A flow that names one of them can be stored; `check` warns, and the task fails when it runs. A type that is neither in
-the registry nor here is a mistake. As soon as a class exists the registry wins, and the name may leave this list.
+A flow that names one of them can be stored; `check` warns, and the task fails when it runs. A type that is
+neither in the registry nor here is a mistake. As soon as a class exists the registry wins, and the name may
+leave this list.
 """
 
 from __future__ import annotations
@@ -99,7 +100,8 @@ _FLOWABLES: dict[str, tuple[str, ...]] = {
 _CORE_TASKS: dict[str, tuple[str, ...]] = {
     "debug": ("Return", "Echo"),
     "execution": (
-        "Assert", "Count", "Exit", "Fail", "Labels", "PurgeExecutions", "Resume", "SetVariables", "UnsetVariables",
+        "Assert", "Count", "Exit", "Fail", "Labels", "PurgeExecutions", "Resume", "SetVariables",
+        "UnsetVariables",
     ),
     "flow": ("Subflow", "Sleep", *_FLOWABLES),
     "http": ("Download", "Request", "SseRequest"),
@@ -111,19 +113,21 @@ _CORE_TASKS: dict[str, tuple[str, ...]] = {
     "runner": ("Process",),
     "state": ("Delete", "Get", "Set"),
     "storage": (
-        "Concat", "DeduplicateItems", "Delete", "FilterItems", "LocalFiles", "PurgeCurrentExecutionFiles", "Reverse",
-        "Size", "Split", "Write",
+        "Concat", "DeduplicateItems", "Delete", "FilterItems", "LocalFiles", "PurgeCurrentExecutionFiles",
+        "Reverse", "Size", "Split", "Write",
     ),
     "templating": ("TemplatedTask",),
     "trigger": ("Toggle",),
 }  # fmt: skip
 
 _SCRIPT_LANGUAGES = (
-    "bun", "deno", "go", "groovy", "julia", "lua", "node", "perl", "php", "powershell", "python", "r", "ruby", "shell",
+    "bun", "deno", "go", "groovy", "julia", "lua", "node", "perl", "php", "powershell", "python", "r",
+    "ruby", "shell",
 )  # fmt: skip
 _DATABASES = (
-    "access", "arrowflight", "as400", "clickhouse", "db2", "dremio", "druid", "duckdb", "hana", "mariadb", "mysql",
-    "oracle", "pinot", "postgresql", "redshift", "snowflake", "sqlite", "sqlserver", "sybase", "trino", "vertica",
+    "access", "arrowflight", "as400", "clickhouse", "db2", "dremio", "druid", "duckdb", "hana", "mariadb",
+    "mysql", "oracle", "pinot", "postgresql", "redshift", "snowflake", "sqlite", "sqlserver", "sybase",
+    "trino", "vertica",
 )  # fmt: skip
 _OTHER_TASKS: dict[str, tuple[str, ...]] = {
     **{f"scripts.{language}": ("Script", "Commands") for language in _SCRIPT_LANGUAGES},
@@ -131,18 +135,20 @@ _OTHER_TASKS: dict[str, tuple[str, ...]] = {
     "jdbc.postgresql": ("Query", "Queries", "Batch", "Trigger", "CopyIn", "CopyOut"),
     "scripts.runner.docker": ("Docker",),
     "gcp.gcs": (
-        "CreateBucket", "UpdateBucket", "DeleteBucket", "Upload", "Download", "Downloads", "List", "Copy", "Delete",
-        "DeleteList", "Trigger",
+        "CreateBucket", "UpdateBucket", "DeleteBucket", "Upload", "Download", "Downloads", "List", "Copy",
+        "Delete", "DeleteList", "Trigger",
     ),
     "gcp.bigquery": (
-        "Query", "CreateDataset", "UpdateDataset", "DeleteDataset", "Load", "LoadFromGcs", "ExtractToGcs", "Copy",
-        "CreateTable", "UpdateTable", "DeleteTable", "TableMetadata", "DeletePartitions", "CopyPartitions",
-        "StorageWrite", "Trigger",
+        "Query", "CreateDataset", "UpdateDataset", "DeleteDataset", "Load", "LoadFromGcs", "ExtractToGcs",
+        "Copy", "CreateTable", "UpdateTable", "DeleteTable", "TableMetadata", "DeletePartitions",
+        "CopyPartitions", "StorageWrite", "Trigger",
     ),
-    "dbt.cli": ("DbtCLI", "Build", "Run", "Test", "Seed", "Snapshot", "Freshness", "List", "Compile", "Deps", "Setup"),
+    "dbt.cli": (
+        "DbtCLI", "Build", "Run", "Test", "Seed", "Snapshot", "Freshness", "List", "Compile", "Deps", "Setup",
+    ),
     "git": (
-        "Clone", "SyncNamespaceFiles", "SyncFlows", "SyncFlow", "Sync", "PushFlows", "PushNamespaceFiles", "Push",
-        "NamespaceSync", "TenantSync",
+        "Clone", "SyncNamespaceFiles", "SyncFlows", "SyncFlow", "Sync", "PushFlows", "PushNamespaceFiles",
+        "Push", "NamespaceSync", "TenantSync",
     ),
     "ai.completion": ("ChatCompletion", "JSONStructuredExtraction", "Classification", "ImageGeneration"),
     "ai.rag": ("IngestDocument", "ChatCompletion", "Search"),
@@ -153,13 +159,14 @@ _OTHER_TASKS: dict[str, tuple[str, ...]] = {
 }  # fmt: skip
 
 FAMILIES = (
-    "ai", "airbyte", "airtable", "amqp", "ansible", "aws", "azure", "cassandra", "cloudquery", "compress", "couchbase",
-    "crypto", "databricks", "dataform", "dbt", "debezium", "discord", "docker", "ee", "elasticsearch", "email",
-    "fivetran", "fs", "gcp", "git", "github", "gitlab", "google", "googleworkspace", "hubspot", "jdbc", "jira", "kafka",
-    "kestra", "kubernetes", "langchain4j", "line", "linear", "messenger", "microsoft365", "modal", "mongodb", "mqtt",
-    "nats", "neo4j", "notifications", "notion", "openai", "opsgenie", "pagerduty", "powerbi", "pulsar", "redis",
-    "scripts", "sendgrid", "sentry", "serdes", "singer", "slack", "soda", "solace", "spark", "sqlmesh", "squadcast",
-    "surrealdb", "telegram", "terraform", "transform", "trello", "twilio", "weaviate", "whatsapp", "x", "zendesk",
+    "ai", "airbyte", "airtable", "amqp", "ansible", "aws", "azure", "cassandra", "cloudquery", "compress",
+    "couchbase", "crypto", "databricks", "dataform", "dbt", "debezium", "discord", "docker", "ee",
+    "elasticsearch", "email", "fivetran", "fs", "gcp", "git", "github", "gitlab", "google",
+    "googleworkspace", "hubspot", "jdbc", "jira", "kafka", "kestra", "kubernetes", "langchain4j", "line",
+    "linear", "messenger", "microsoft365", "modal", "mongodb", "mqtt", "nats", "neo4j", "notifications",
+    "notion", "openai", "opsgenie", "pagerduty", "powerbi", "pulsar", "redis", "scripts", "sendgrid",
+    "sentry", "serdes", "singer", "slack", "soda", "solace", "spark", "sqlmesh", "squadcast", "surrealdb",
+    "telegram", "terraform", "transform", "trello", "twilio", "weaviate", "whatsapp", "x", "zendesk",
     "zenduty", "zulip",
 )  # fmt: skip
 """Families of plugins: any type below `io.kestra.plugin.<family>.` may exist somewhere."""
@@ -232,11 +239,15 @@ def branches(name: str) -> tuple[str, ...]:
 
 
 def nearest(name: str) -> str | None:
-    """The type, implemented or not, that looks most like `name`."""
-    found = registry.nearest(name)
-    if found is not None:
-        return found
-    last = name.rpartition(".")[2].lower()
-    alike = [each for each in _listed() if each.rpartition(".")[2].lower() == last]
-    near = get_close_matches(name, alike or sorted(_listed()), n=1, cutoff=0.3 if alike else 0.7)
-    return near[0] if near else None
+    """The type, implemented or not, that looks most like `name`: of the same package first, then of any."""
+    package, _, last = name.rpartition(".")
+    every = sorted({*registry.names(), *_listed()})
+    siblings = {each.rpartition(".")[2].lower(): each for each in every if each.rpartition(".")[0] == package}
+    near = get_close_matches(last.lower(), list(siblings), n=1, cutoff=0.6)
+    if near:
+        return siblings[near[0]]
+    by_last: dict[str, list[str]] = {}
+    for each in every:
+        by_last.setdefault(each.rpartition(".")[2].lower(), []).append(each)
+    near = get_close_matches(last.lower(), list(by_last), n=1, cutoff=0.75)
+    return get_close_matches(name, by_last[near[0]], n=1, cutoff=0.0)[0] if near else None

@@ -12,7 +12,9 @@ from batuta.model.labels import READ_ONLY, SYSTEM_PREFIX, Label, Labels
 _MAY_BE_SET = frozenset({READ_ONLY})
 
 
-def labels(section: Section, name: str = "labels", *, system_allowed: Collection[str] = _MAY_BE_SET) -> Labels:
+def labels(
+    section: Section, name: str = "labels", *, system_allowed: Collection[str] = _MAY_BE_SET
+) -> Labels:
     """The labels under `name`: a map, or a list of `{key, value}`. Pairs with an empty part are dropped."""
     raw = section.data.get(name)
     found: list[Label] = []
@@ -28,7 +30,9 @@ def labels(section: Section, name: str = "labels", *, system_allowed: Collection
             Section(section.found, path, item).refuse_unknown({"key", "value"}, "io.kestra.core.models.Label")
             key = item.get("key")
             if isinstance(key, (dict, list)):
-                section.found.wrong((*path, "key"), illegal(f"the key of a label must be text, but is {shown(key)}"))
+                section.found.wrong(
+                    (*path, "key"), illegal(f"the key of a label must be text, but is {shown(key)}")
+                )
             elif key is not None:
                 _add(section, (*path, "value"), scalar_text(key), item.get("value"), found)
     elif raw is not None:
@@ -36,13 +40,17 @@ def labels(section: Section, name: str = "labels", *, system_allowed: Collection
         section.wrong(name, illegal(f"labels must be a map or a list, but are {shown(raw)}"), hint=hint)
     for label in found:
         if label.key.startswith(SYSTEM_PREFIX) and label.key not in system_allowed:
-            message = f"System labels can only be set by Kestra itself, offending label: {label.key}={label.value}"
+            message = (
+                f"System labels can only be set by Kestra itself, offending label: {label.key}={label.value}"
+            )
             section.wrong(name, message, hint=f"choose a key that does not begin with `{SYSTEM_PREFIX}`")
     return tuple({label.key: label for label in found}.values())
 
 
 def _add(section: Section, path: Path, key: str, value: Any, found: list[Label]) -> None:
     if isinstance(value, (dict, list)):
-        section.found.wrong(path, f"Unsupported type for key: {key}, value: {value}", hint="a label's value is text")
+        section.found.wrong(
+            path, f"Unsupported type for key: {key}, value: {value}", hint="a label's value is text"
+        )
     elif key and value is not None and (text := scalar_text(value)):
         found.append(Label(key, text))

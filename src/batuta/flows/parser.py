@@ -119,8 +119,14 @@ def read(
     found = Findings(document)
     _check_text(found)
     if not isinstance(document.data, dict):
-        what = "the document is empty" if document.data is None else f"a flow is a map, but this is {shown(document.data)}"
-        found.wrong_at(document.value_at(()), illegal(what), hint="a flow begins with `id:`, `namespace:` and `tasks:`")
+        what = (
+            "the document is empty"
+            if document.data is None
+            else f"a flow is a map, but this is {shown(document.data)}"
+        )
+        found.wrong_at(
+            document.value_at(()), illegal(what), hint="a flow begins with `id:`, `namespace:` and `tasks:`"
+        )
         return Reading(source=source, violations=tuple(found.violations))
     flow = _flow(found, revision, defaults)
     section = Section(Findings(document), (), document.data)
@@ -138,7 +144,11 @@ def read(
 
 
 def parse(
-    source: str, *, revision: int = 1, defaults: Sequence[PluginDefault] = (), limits: ReadLimits | None = None
+    source: str,
+    *,
+    revision: int = 1,
+    defaults: Sequence[PluginDefault] = (),
+    limits: ReadLimits | None = None,
 ) -> Flow:
     """The flow of a source text; of the last ones the flow is remembered.
 
@@ -165,7 +175,9 @@ def _check_text(found: Findings) -> None:
     document = found.document
     for each in document.repeated:
         hint = f"the first one is on line {each.first.line}; remove one of them"
-        found.wrong_at(each.mark, illegal(f"Duplicate field '{each.path[-1]}'"), hint=hint, code="flow.duplicate-key")
+        found.wrong_at(
+            each.mark, illegal(f"Duplicate field '{each.path[-1]}'"), hint=hint, code="flow.duplicate-key"
+        )
     if document.more is not None:
         mark = Mark(document.more.line, document.more.column, 3)
         found.wrong_at(mark, illegal("a second document begins here"), hint="send one flow per document")
@@ -264,7 +276,9 @@ def _check_other_parts(section: Section) -> None:
     for each in section.sections("sla"):
         _check_sla(each)
     for each in section.sections("checks"):
-        each.refuse_unknown({"when", "message", "style", "behavior"}, "io.kestra.core.models.flows.check.Check")
+        each.refuse_unknown(
+            {"when", "message", "style", "behavior"}, "io.kestra.core.models.flows.check.Check"
+        )
         each.text("when", required=True)
         each.text("message", required=True)
         each.choice("style", _CheckStyle)
@@ -280,7 +294,9 @@ def _check_sla(each: Section) -> None:
     own = {"duration"} if kind is _SlaKind.MAX_DURATION else {"assert"}
     if kind is None:
         return
-    each.refuse_unknown({"id", "type", "behavior", "labels", *own}, "io.kestra.core.models.flows.sla.types.SLA")
+    each.refuse_unknown(
+        {"id", "type", "behavior", "labels", *own}, "io.kestra.core.models.flows.sla.types.SLA"
+    )
     if kind is _SlaKind.MAX_DURATION:
         each.duration("duration", required=True)
     else:
@@ -308,7 +324,9 @@ def _listeners(section: Section) -> tuple[Task, ...]:
     """Tasks of the old `listeners`: checked like others, and not run."""
     found: list[Task] = []
     for each in section.sections("listeners"):
-        each.refuse_unknown({"description", "conditions", "tasks"}, "io.kestra.core.models.listeners.Listener")
+        each.refuse_unknown(
+            {"description", "conditions", "tasks"}, "io.kestra.core.models.listeners.Listener"
+        )
         found.extend(tasks.tasks(each, "tasks"))
     if found:
         section.found.warn(

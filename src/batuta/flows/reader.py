@@ -1,9 +1,9 @@
 """YAML text to plain data, and where each piece of it stands.
 
-Nothing is ever constructed from a tag: a document is maps with text keys, lists, text, numbers, booleans and null.
-Scalars follow the rules that flows were written for: `on`, `yes` and dates stay text, `0o17` is text and `017` is
-octal. The parser's events are consumed one by one, so that nothing in a text (depth, aliases that double themselves,
-sheer size) can cost more than `ReadLimits` allows.
+Nothing is ever constructed from a tag: a document is maps with text keys, lists, text, numbers, booleans and
+null. Scalars follow the rules that flows were written for: `on`, `yes` and dates stay text, `0o17` is text
+and `017` is octal. The parser's events are consumed one by one, so that nothing in a text (depth, aliases
+that double themselves, sheer size) can cost more than `ReadLimits` allows.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ class Mark(NamedTuple):
     """How a scalar was written: nothing for a plain one, a quote, `|` or `>`."""
 
 
-class Unreadable(Exception):  # noqa: N818 - becomes a violation
+class Unreadable(Exception):
     """A text is not a YAML document that may be read."""
 
     def __init__(self, message: str, mark: Mark, hint: str | None = None) -> None:
@@ -85,7 +85,8 @@ class Document:
         return self.keys.get(path) or self.value_at(path)
 
     def value_at(self, path: Path) -> Mark:
-        """Where a value stands; for one that is not there, the key or value of the nearest thing around it."""
+        """Where a value stands; for one that is not there, the key or value of the nearest thing around
+        it."""
         mark = self.values.get(path)
         while mark is None and path:
             path = path[:-1]
@@ -104,7 +105,9 @@ class Document:
         """Follow a change of the data: the list at `path` got `by` items before its own."""
         depth = len(path)
         for marks in (self.keys, self.values):
-            below = {place: mark for place, mark in marks.items() if len(place) > depth and place[:depth] == path}
+            below = {
+                place: mark for place, mark in marks.items() if len(place) > depth and place[:depth] == path
+            }
             for place in below:
                 del marks[place]
             for place, mark in below.items():
@@ -136,7 +139,9 @@ def load(source: str, limits: ReadLimits) -> Document:
         mark = error.problem_mark or error.context_mark
         place = Mark(mark.line + 1, mark.column + 1) if mark else Mark(1, 1)
         text = error.problem or "this is not YAML"
-        raise Unreadable(f"{error.context}: {text}" if error.context else text, place, _hint_for(text)) from None
+        raise Unreadable(
+            f"{error.context}: {text}" if error.context else text, place, _hint_for(text)
+        ) from None
     except yaml.reader.ReaderError as error:
         place = _place_of(source, error.position if isinstance(error.position, int) else 0)
         raise Unreadable("the text holds a character that YAML does not allow", place) from None
@@ -156,7 +161,7 @@ def _hint_for(problem: str) -> str | None:
     if "cannot start any token" in problem:
         return "indent with spaces, not tabs, and put text that starts with `@`, `%` or a backtick in quotes"
     if "expected <block end>" in problem or "did not find expected" in problem:
-        return "check the indentation, and that every quote and bracket is closed; quote text that starts with `{{`"
+        return "check the indentation, close every quote and bracket, and quote text that starts with `{{`"
     return None
 
 
@@ -249,7 +254,9 @@ class _Composer:
             case yaml.AliasEvent():
                 if event.anchor not in self._anchors:
                     raise Unreadable(
-                        f"`*{event.anchor}` refers to no anchor", _mark(event), "put text that starts with `*` in quotes"
+                        f"`*{event.anchor}` refers to no anchor",
+                        _mark(event),
+                        "put text that starts with `*` in quotes",
                     )
                 target = self._anchors[event.anchor]
                 if target is None:
@@ -305,7 +312,9 @@ class _Expander:
         merged: list[tuple[_Scalar, _Node]] = []
         for key, value in node.pairs:
             if not isinstance(key, _Scalar):
-                raise Unreadable("a key must be text", key.mark, "put text that starts with `{` or `[` in quotes")
+                raise Unreadable(
+                    "a key must be text", key.mark, "put text that starts with `{` or `[` in quotes"
+                )
             if key.text == "<<" and key.tag is None and not isinstance(value, _Scalar):
                 merged.extend(_pairs_of(value))
                 continue
@@ -343,7 +352,9 @@ _DECIMAL = re.compile(r"[-+]?(?:0|[1-9][0-9_]*)")
 _OCTAL = re.compile(r"[-+]?0[0-7_]+")
 _HEXADECIMAL = re.compile(r"[-+]?0x[0-9a-fA-F_]+")
 _BINARY = re.compile(r"[-+]?0b[01_]+")
-_FLOAT = re.compile(r"[-+]?(?:[0-9][0-9_]*\.[0-9_]*(?:[eE][-+]?[0-9]+)?|[0-9][0-9_]*[eE][-+]?[0-9]+|\.[0-9][0-9_]*(?:[eE][-+]?[0-9]+)?)")
+_FLOAT = re.compile(
+    r"[-+]?(?:[0-9][0-9_]*\.[0-9_]*(?:[eE][-+]?[0-9]+)?|[0-9][0-9_]*[eE][-+]?[0-9]+|\.[0-9][0-9_]*(?:[eE][-+]?[0-9]+)?)"
+)
 _MOST_DIGITS = 1000
 """A longer number stays text: reading it would cost time that grows with the square of its length."""
 

@@ -1,7 +1,7 @@
 """Old spellings become the present ones; each leaves a note (flow spec §1.4).
 
-Runs on the data of a document before it is parsed, so that the parser knows one spelling only. The stored source is
-never touched. Names of types are resolved where types are looked up.
+Runs on the data of a document before it is parsed, so that the parser knows one spelling only. The stored
+source is never touched. Names of types are resolved where types are looked up.
 """
 
 from __future__ import annotations
@@ -72,7 +72,10 @@ class _Renamer:
         if data.get("type") == "MULTISELECT":
             if "options" in data and "values" in data:
                 self._found.wrong(
-                    (*path, "options"), "`options` and `values` cannot be set together", hint="remove `options`", key=True
+                    (*path, "options"),
+                    "`options` and `values` cannot be set together",
+                    hint="remove `options`",
+                    key=True,
                 )
             names.append(("options", "values"))
         if data.get("type") == "ENUM":

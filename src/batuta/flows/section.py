@@ -1,12 +1,14 @@
 """One map of a document, read property by property; what does not fit is noted and left out.
 
-Scalars convert where nothing is lost, as authors expect of YAML: `id: 12` is the text `12`, `disabled: "true"` is true.
+Scalars convert where nothing is lost, as authors expect of YAML: `id: 12` is the text `12`, `disabled:
+"true"` is true.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterator
+from contextlib import suppress
 from datetime import timedelta
 from enum import StrEnum
 from typing import Any, TypeVar
@@ -68,7 +70,9 @@ class Section:
             self.wrong(name, "must not be blank")
             return None
         if most is not None and not least <= len(text) <= most:
-            self.wrong(name, f"size must be between {least} and {most}", hint=f"it has {len(text)} characters")
+            self.wrong(
+                name, f"size must be between {least} and {most}", hint=f"it has {len(text)} characters"
+            )
         if pattern is not None and re.fullmatch(pattern, text) is None:
             self.wrong(name, f'must match "^{pattern}"', hint=_pattern_hint(text))
         return text
@@ -103,10 +107,8 @@ class Section:
         """A number."""
         value = self.data.get(name)
         if isinstance(value, str):
-            try:
+            with suppress(ValueError):
                 value = float(value)
-            except ValueError:
-                pass
         if value is None:
             return None
         if isinstance(value, bool) or not isinstance(value, (int, float)):

@@ -9,7 +9,6 @@ from typing import Annotated, Any, Union, get_args, get_origin
 from batuta.flows import known_types, type_check
 from batuta.flows.section import Section
 from batuta.model.task import LogLevel, RetryBehavior, RetryKind, RetryPolicy, Task
-from batuta.plugin.forms import fields_of
 
 ID = r"[a-zA-Z0-9][a-zA-Z0-9_-]*"
 TYPED = frozenset(
@@ -95,7 +94,7 @@ def _parts(section: Section, found: type_check.Found) -> tuple[dict[str, Any], d
         branches = {name: tasks(section, name) for name in names if isinstance(section.data.get(name), list)}
         return {name: value for name, value in own.items() if name not in branches}, branches
     held = type_check.task_fields(found.cls)
-    for name in fields_of(found.cls):
+    for name in type_check.fields(found.cls):
         if name in COMMON and name in section.data:
             own[name] = section.data[name]
     properties = {name: value for name, value in own.items() if name not in held}
@@ -145,7 +144,7 @@ def _unwrapped(annotation: Any) -> Iterator[Any]:
 def _wrapped(section: Section, name: str, struct: type[Any]) -> Iterator[Task]:
     """The tasks of a Dag: each inside a map that says what it depends on."""
     for each in section.sections(name):
-        each.refuse_unknown(set(fields_of(struct)), f"{section.data.get('type')}$DagTask")
+        each.refuse_unknown(set(type_check.fields(struct)), f"{section.data.get('type')}$DagTask")
         inner = each.section("task")
         if inner is None:
             if each.data.get("task") is None:
@@ -160,16 +159,18 @@ def _check_filled(section: Section, name: str, found: type_check.Found) -> None:
     """A list that the type requires must hold something."""
     assert found.cls is not None
     raw = section.data.get(name)
-    if fields_of(found.cls)[name].required and (raw is None or raw == [] or raw == {}):
-        section.wrong(name, _EMPTY_LIST.get(found.name, "must not be empty"), hint=f"add a task below `{name}:`")
+    if type_check.fields(found.cls)[name].required and (raw is None or raw == [] or raw == {}):
+        section.wrong(
+            name, _EMPTY_LIST.get(found.name, "must not be empty"), hint=f"add a task below `{name}:`"
+        )
 
 
 def _visit_unknown(section: Section) -> None:
     """Look below a task of unknown type, so that what is wrong there is found in the same round."""
     for name, value in section.data.items():
-        if name in ("tasks", "errors", "finally", "then", "else", "defaults") and isinstance(value, list):
-            if all(isinstance(item, dict) and "type" in item for item in value):
-                tasks(section, name)
+        held = isinstance(value, list) and all(isinstance(item, dict) and "type" in item for item in value)
+        if held and name in ("tasks", "errors", "finally", "then", "else", "defaults"):
+            tasks(section, name)
 
 
 _RETRY = {
@@ -206,7 +207,9 @@ def retry(section: Section, name: str = "retry") -> RetryPolicy | None:
     for required in _RETRY_REQUIRED[kind]:
         if not below.has(required):
             below.wrong(required, "must not be null", hint=f"add `{required}: PT30S`, or another duration")
-    lengths = {each: below.timedelta(each) for each in ("interval", "minInterval", "maxInterval", "maxDuration")}
+    lengths = {
+        each: below.timedelta(each) for each in ("interval", "minInterval", "maxInterval", "maxDuration")
+    }
     for less, more in _SHORTER:
         low, high = lengths[less], lengths[more]
         if low is not None and high is not None and low >= high:
@@ -222,4 +225,3 @@ def retry(section: Section, name: str = "retry") -> RetryPolicy | None:
         warning_on_retry=below.flag("warningOnRetry"),
         behavior=below.choice("behavior", RetryBehavior) or RetryBehavior.RETRY_FAILED_TASK,
     )
-

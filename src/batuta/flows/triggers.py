@@ -12,7 +12,6 @@ from batuta.flows.tasks import ID
 from batuta.model.flow import TriggerDefinition
 from batuta.model.state import State
 from batuta.model.task import LogLevel
-from batuta.plugin.forms import fields_of
 
 COMMON = frozenset(
     {
@@ -89,7 +88,7 @@ def _check_own(section: Section, found: type_check.Found) -> None:
     """What the trigger's type has to say about its properties."""
     own = {name: value for name, value in section.data.items() if name not in COMMON}
     if found.cls is not None:
-        for name in fields_of(found.cls):
+        for name in type_check.fields(found.cls):
             if name in section.data:
                 own[name] = section.data[name]
         type_check.check_properties(section, found.cls, own, COMMON, found.name)
@@ -105,9 +104,8 @@ def _check_own(section: Section, found: type_check.Found) -> None:
         _check_zone(section)
     if found.name == _SCHEDULES[0]:
         _check_cron(section)
-    if found.name == _FLOW_TRIGGER and not (section.has("conditions") or section.has("preconditions")):
-        if not section.has("when"):
-            section.found.warn(section.path, _EVERYTHING, code="flow.trigger-without-filter")
+    if found.name == _FLOW_TRIGGER and not any(map(section.has, ("conditions", "preconditions", "when"))):
+        section.found.warn(section.path, _EVERYTHING, code="flow.trigger-without-filter")
 
 
 def _check_conditions(section: Section, found: type_check.Found) -> None:
@@ -158,10 +156,22 @@ def _check_zone(section: Section) -> None:
 
 
 _CRON_NAMES = {
-    **{name: place for place, name in enumerate("JAN FEB MAR APR MAY JUN JUL AUG SEP OCT NOV DEC".split(), 1)},
-    **{name: place for place, name in enumerate("SUN MON TUE WED THU FRI SAT".split())},
+    **{
+        name: place
+        for place, name in enumerate(
+            ["JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL", "AUG", "SEP", "OCT", "NOV", "DEC"], 1
+        )
+    },
+    **{name: place for place, name in enumerate(["SUN", "MON", "TUE", "WED", "THU", "FRI", "SAT"])},
 }
-_CRON_FIELDS = (("second", 0, 59), ("minute", 0, 59), ("hour", 0, 23), ("day of month", 1, 31), ("month", 1, 12), ("day of week", 0, 7))
+_CRON_FIELDS = (
+    ("second", 0, 59),
+    ("minute", 0, 59),
+    ("hour", 0, 23),
+    ("day of month", 1, 31),
+    ("month", 1, 12),
+    ("day of week", 0, 7),
+)
 _CRON_NICKNAMES = ("@yearly", "@annually", "@monthly", "@weekly", "@daily", "@midnight", "@hourly")
 
 
@@ -171,13 +181,19 @@ def _check_cron(section: Section) -> None:
         return
     problem = cron_problem(text, with_seconds=section.flag("withSeconds"))
     if problem is not None:
-        section.wrong("cron", f"invalid cron expression '{text}': {problem}", hint="five fields, such as `0 9 * * MON-FRI`")
+        section.wrong(
+            "cron",
+            f"invalid cron expression '{text}': {problem}",
+            hint="five fields, such as `0 9 * * MON-FRI`",
+        )
 
 
 def cron_problem(text: str, *, with_seconds: bool = False) -> str | None:
     """What is wrong with a cron expression, or None (triggers spec A3.1)."""
     if text.strip().startswith("@"):
-        return None if text.strip() in _CRON_NICKNAMES else f"known nicknames are {', '.join(_CRON_NICKNAMES)}"
+        return (
+            None if text.strip() in _CRON_NICKNAMES else f"known nicknames are {', '.join(_CRON_NICKNAMES)}"
+        )
     parts = text.split()
     fields = _CRON_FIELDS if with_seconds else _CRON_FIELDS[1:]
     if len(parts) != len(fields):

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
-from typing import Annotated, Any, get_args, get_origin
+from collections.abc import Hashable, Iterable, Mapping
+from typing import Annotated, Any, cast, get_args, get_origin
 
 import msgspec
 
@@ -38,11 +38,18 @@ def resolve(name: str) -> Found | None:
     return Found(renamed, registry.load(renamed)) if renamed is not None else Found(known, None)
 
 
+def fields(cls: type[Any]) -> dict[str, forms.Field]:
+    """The properties of a class by their name in documents."""
+    return forms.fields_of(cast(Hashable, cls))
+
+
 def find(section: Section, what: str) -> Found | None:
     """The type of a section; noted when it is missing, unknown, renamed or not supported."""
     name = section.data.get("type")
     if not isinstance(name, str) or not name.strip():
-        section.wrong("type", "Invalid type: missing type id", hint=f"say what kind of {what} this is: `type: ...`")
+        section.wrong(
+            "type", "Invalid type: missing type id", hint=f"say what kind of {what} this is: `type: ...`"
+        )
         return None
     try:
         found = resolve(name)
@@ -73,25 +80,27 @@ def check_properties(
     section: Section, cls: type[Any], properties: Mapping[str, Any], common: Iterable[str], owner: str
 ) -> None:
     """Note unknown properties, missing ones, and literal values of the wrong type or out of bounds."""
-    fields = forms.fields_of(cls)
-    known = {*fields, *common}
+    declared = fields(cls)
+    known = {*declared, *common}
     for name in properties:
         if name not in known:
             message, hint = unrecognized(name, owner, known)
             section.found.wrong(section.at(name), message, hint=hint, key=True, code="flow.unknown-property")
-    own = {name: value for name, value in properties.items() if name in fields}
+    own = {name: value for name, value in properties.items() if name in declared}
     form = forms.Form(cls, own)
     wrong = {finding.path[:1] for finding in form.findings}
     for finding in form.findings:
         _note(section, finding)
     for name, value in own.items():
-        field = fields[name]
+        field = declared[name]
         if (name,) not in wrong and not field.holds_tasks and value is not None:
             for message in out_of_bounds(field.annotation, value):
                 section.wrong(name, message)
 
 
-_NOT_A_PROPERTY = re.compile(r"`(?P<name>[^`]*)` is not a property of (?P<owner>[\w.]+)(?:; (?P<hint>.*))?", re.DOTALL)
+_NOT_A_PROPERTY = re.compile(
+    r"`(?P<name>[^`]*)` is not a property of (?P<owner>[\w.]+)(?:; (?P<hint>.*))?", re.DOTALL
+)
 _INVALID_TYPE = re.compile(r"Invalid type: (?P<name>[^;]*)(?:; (?P<hint>.*))?", re.DOTALL)
 
 
@@ -165,7 +174,7 @@ def _number(value: Any) -> float | int | None:
 
 def task_fields(cls: type[Any]) -> dict[str, Any]:
     """The properties of a class that hold tasks, with their annotations."""
-    return {name: field.annotation for name, field in forms.fields_of(cls).items() if field.holds_tasks}
+    return {name: field.annotation for name, field in fields(cls).items() if field.holds_tasks}
 
 
 def item_struct(annotation: Any) -> type[Any] | None:

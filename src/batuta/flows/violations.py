@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-from batuta import expr
 from batuta.flows.findings import Findings, did_you_mean
 from batuta.flows.reader import Path
 from batuta.model.flow import Flow
@@ -25,13 +24,14 @@ RESERVED_IDS = (
     "disable",
     "enable",
 )
-"""Flow ids that would hide a route of the API."""
+"""Flow ids that hide a route of the API. Only a warning: flows of before 1.0 have such ids."""
 _FLOW = "io.kestra.plugin.core.flow."
 _BRANCHES = ("tasks", "errors", "finally", "afterExecution", "listeners")
 
 
 def collect(found: Findings, flow: Flow, listeners: Sequence[Task] = ()) -> None:
-    """Note every rule that the flow breaks. `listeners` are tasks that the flow holds besides its branches."""
+    """Note every rule that the flow breaks. `listeners` are tasks that the flow holds besides its
+    branches."""
     _reserved(found, flow)
     every = [*flow.walk(), *(task for each in listeners for task in each.walk())]
     places = _Places(found)
@@ -105,8 +105,10 @@ def _id_at(data: object, path: Path) -> str | None:
 
 def _reserved(found: Findings, flow: Flow) -> None:
     if flow.id in RESERVED_IDS:
-        message = f"Flow id is a reserved keyword: {flow.id}. List of reserved keywords: {', '.join(RESERVED_IDS)}"
-        found.wrong(("id",), message, hint="choose another id", code="flow.reserved-id")
+        message = (
+            f"Flow id is a reserved keyword: {flow.id}. List of reserved keywords: {', '.join(RESERVED_IDS)}"
+        )
+        found.warn(("id",), message, hint="choose another id", code="flow.reserved-id")
 
 
 def _duplicates(found: Findings, what: str, ids: Iterable[str], places: object) -> None:
@@ -192,7 +194,9 @@ def _dag(found: Findings, task: Task, places: _Places) -> None:
     unknown = [name for child in children.values() for name in child.depends_on if name not in children]
     if unknown:
         message = f"Not existing task id in dependency: {', '.join(dict.fromkeys(unknown))}"
-        _wrong(found, task, places, message, did_you_mean(unknown[0], children) or "name tasks of the same Dag")
+        _wrong(
+            found, task, places, message, did_you_mean(unknown[0], children) or "name tasks of the same Dag"
+        )
     cyclic = [id for id in children if _reaches(id, id, children)]
     if cyclic:
         _wrong(found, task, places, f"Cyclic dependency detected: {', '.join(cyclic)}")
@@ -232,8 +236,3 @@ def _is_runnable(task: Task) -> bool:
         return not task.type.startswith(_FLOW) or task.type == f"{_FLOW}Sleep"
     kind = getattr(getattr(registry.load(task.type), "kind", None), "value", "runnable")
     return kind in ("runnable", "inline")
-
-
-def is_template(value: object) -> bool:
-    """The value is text that has to be rendered."""
-    return isinstance(value, str) and expr.is_template(value)
