@@ -8,6 +8,7 @@ from batuta.flows.findings import Violation, frame
 from batuta.flows.inputs import Resolution, ResolvedInput, resolve, type_outputs
 from batuta.flows.parser import InvalidFlow, Reading, parse, read
 from batuta.flows.reader import ReadLimits
+from batuta.flows.schema import flow_schema
 
 __all__ = [
     "InvalidFlow",
@@ -18,6 +19,7 @@ __all__ = [
     "Resolution",
     "ResolvedInput",
     "Violation",
+    "flow_schema",
     "frame",
     "parse",
     "parts",

@@ -12,7 +12,7 @@ from batuta.model.inputs import Choice, DependsOn, FlowOutput, Input, InputType
 ID = r"[a-zA-Z0-9][.a-zA-Z0-9_-]*"
 _T = InputType
 
-_COMMON = frozenset(
+COMMON = frozenset(
     {"id", "type", "required", "defaults", "prefill", "displayName", "description", "dependsOn"}
 )
 _SELECT = frozenset({"values", "expression", "allowCustomValue", "autoSelectFirst", "isRadio"})
@@ -63,7 +63,7 @@ def one_input(section: Section, *, nested: bool = False, in_form: bool = False) 
     kind = _type_of(section)
     if kind is None:
         return None
-    section.refuse_unknown(_COMMON | OWN_PROPERTIES[kind], _class_name(kind))
+    section.refuse_unknown(COMMON | OWN_PROPERTIES[kind], _class_name(kind))
     if nested:
         _check_nested(section, kind)
     if in_form and kind is _T.FORM:

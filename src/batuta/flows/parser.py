@@ -18,9 +18,9 @@ from batuta.flows.section import Section, illegal, shown
 from batuta.model.flow import Concurrency, ConcurrencyBehavior, Flow
 from batuta.model.task import Task
 
-_ID = r"[a-zA-Z0-9][a-zA-Z0-9._-]*"
-_NAMESPACE = r"[a-z0-9][a-z0-9._-]*"
-_PROPERTIES = frozenset(
+ID = r"[a-zA-Z0-9][a-zA-Z0-9._-]*"
+NAMESPACE = r"[a-z0-9][a-z0-9._-]*"
+PROPERTIES = frozenset(
     {
         "id",
         "namespace",
@@ -189,14 +189,14 @@ def _flow(found: Findings, revision: int, server_defaults: Sequence[PluginDefaul
     renames.apply(found)
     section = Section(found, (), data)
     defaults.merge(found, [*defaults.declared(section), *server_defaults])
-    section.refuse_unknown(_PROPERTIES, _OWNER)
+    section.refuse_unknown(PROPERTIES, _OWNER)
     if "tasks" not in data or data["tasks"] is None or data["tasks"] == []:
         section.wrong("tasks", "must not be empty", hint="list at least one task below `tasks:`")
     _check_other_parts(section)
     listeners = _listeners(section)
     flow = Flow(
-        id=section.text("id", required=True, pattern=_ID, least=1, most=100) or "",
-        namespace=section.text("namespace", required=True, pattern=_NAMESPACE, least=1, most=150) or "",
+        id=section.text("id", required=True, pattern=ID, least=1, most=100) or "",
+        namespace=section.text("namespace", required=True, pattern=NAMESPACE, least=1, most=150) or "",
         revision=revision,
         description=section.text("description"),
         labels=labels.labels(section),
