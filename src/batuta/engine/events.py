@@ -64,7 +64,7 @@ class TaskRunLost(Event):
     token: int
 
 
-class ChildRunReported(Event):
+class ChildRunReported(Event, kw_only=True):
     """A worker that runs a WorkingDirectory began or ended one of its children."""
 
     parent_run_id: str
@@ -100,7 +100,7 @@ class SubflowEnded(Event):
     outputs: dict[str, Any] | None = None
 
 
-class DelayElapsed(Event):
+class DelayElapsed(Event, kw_only=True):
     """A timer that the engine set has run out."""
 
     task_run_id: str | None = None

@@ -1,0 +1,108 @@
+"""Turns a batch into statements. The order of the parts is what gives `Batch` its meaning."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable, Generator, Iterable
+from itertools import islice
+from typing import TypeVar
+
+from batuta.errors import AlreadyExists
+from batuta.model.flow import FlowRevision
+from batuta.store.batch import Batch
+from batuta.store.sqlite import rows
+from batuta.store.sqlite.rows import Row
+from batuta.store.sqlite.statements import SQL
+
+T = TypeVar("T")
+
+ROWS_AT_ONCE = 256
+"""Rows between two pauses."""
+
+
+class BatchWriter:
+    """Writes batches on one connection, inside transactions that somebody else opens and closes."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._db = connection
+        # Ids are given out here and not by the database, which would use those of deleted rows again:
+        # whoever reads on from the last line that they saw would miss the next one.
+        self._last_log = self._highest("logs")
+        self._last_event = self._highest("events")
+
+    def _highest(self, table: str) -> int:
+        (highest,) = self._db.execute(f"SELECT coalesce(max(id), 0) FROM {table}").fetchone()
+        return int(highest)
+
+    def write(self, batch: Batch) -> Generator[None, None, list[int]]:
+        """Execute the batch; the result is the ids of `batch.posted`.
+
+        Raises:
+            AlreadyExists: a flow revision exists.
+        """
+        for flow in batch.flows:
+            self._add_flow(flow)
+        if batch.executions:
+            yield from self._put(SQL.put_execution, batch.executions.values(), rows.execution_row)
+        if batch.task_runs:
+            encode = rows.encode
+            yield from self._many(
+                SQL.put_task_run,
+                ((key[0], key[1], run.task_id, encode(run)) for key, run in batch.task_runs.items()),
+            )
+        if batch.removed_task_runs:
+            yield from self._many(SQL.remove_task_run, batch.removed_task_runs)
+        if batch.logs:
+            first = self._last_log + 1
+            self._last_log += len(batch.logs)
+            yield from self._many(
+                SQL.add_log, map(rows.log_row, range(first, self._last_log + 1), batch.logs)
+            )
+        if batch.metrics:
+            yield from self._put(SQL.add_metric, batch.metrics, rows.metric_row)
+        # A job that was made and ended within one batch is gone; one that follows an ended attempt stays.
+        if batch.jobs:
+            yield from self._put(SQL.put_job, batch.jobs, rows.job_row)
+        if batch.ended_jobs:
+            yield from self._many(SQL.end_job, batch.ended_jobs)
+        self._write_timers(batch)
+        posted = list(range(self._last_event + 1, self._last_event + 1 + len(batch.posted)))
+        if posted:
+            self._last_event = posted[-1]
+            yield from self._many(
+                SQL.add_event,
+                (
+                    (id, event.execution_id, rows.encode(event))
+                    for id, event in zip(posted, batch.posted, strict=True)
+                ),
+            )
+        if batch.consumed:
+            yield from self._many(SQL.consume_event, ((id,) for id in batch.consumed))
+        return posted
+
+    def _add_flow(self, flow: FlowRevision) -> None:
+        try:
+            self._db.execute(SQL.add_flow, rows.flow_row(flow))
+        except sqlite3.IntegrityError as error:
+            raise AlreadyExists(f"Revision {flow.revision} of the flow {flow.key} exists already") from error
+
+    def _write_timers(self, batch: Batch) -> None:
+        for execution_id, task_run_id in batch.cancelled_timers:
+            if task_run_id is None:
+                self._db.execute(SQL.cancel_timers_of_execution, (execution_id,))
+            else:
+                self._db.execute(SQL.cancel_timers_of_run, (execution_id, task_run_id))
+        if batch.elapsed_timers:
+            self._db.executemany(SQL.end_timer, (rows.timer_row(timer)[:4] for timer in batch.elapsed_timers))
+        if batch.timers:
+            self._db.executemany(SQL.put_timer, map(rows.timer_row, batch.timers))
+
+    def _put(self, sql: str, items: Iterable[T], row_of: Callable[[T], Row]) -> Generator[None, None, None]:
+        yield from self._many(sql, map(row_of, items))
+
+    def _many(self, sql: str, values: Iterable[Row]) -> Generator[None, None, None]:
+        iterator = iter(values)
+        while some := list(islice(iterator, ROWS_AT_ONCE)):
+            self._db.executemany(sql, some)
+            if len(some) == ROWS_AT_ONCE:
+                yield

@@ -1,0 +1,185 @@
+"""Structs to rows and back. Instants are whole microseconds since 1970; documents are JSON."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import msgspec
+
+from batuta.engine.events import AnyEvent
+from batuta.model.execution import Execution, TaskRun
+from batuta.model.flow import FlowRevision
+from batuta.model.labels import Label, Labels
+from batuta.model.records import KvEntry, KvType, LogLine, Metric
+from batuta.model.task import LogLevel
+from batuta.store.batch import Job, Timer
+from batuta.store.port import StoredLine
+
+Row = Sequence[Any]
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
+_LEVELS = tuple(LogLevel)
+
+encode = msgspec.json.Encoder().encode
+decode_execution = msgspec.json.Decoder(Execution).decode
+decode_executions = msgspec.json.Decoder(list[Execution]).decode
+decode_task_run = msgspec.json.Decoder(TaskRun).decode
+decode_task_runs = msgspec.json.Decoder(list[TaskRun]).decode
+decode_event = msgspec.json.Decoder(AnyEvent).decode
+decode_metric = msgspec.json.Decoder(Metric).decode
+decode_labels = msgspec.json.Decoder(dict[str, str]).decode
+
+
+def micros(instant: datetime) -> int:
+    """Whole microseconds since 1970."""
+    since = instant - _EPOCH
+    return (since.days * 86_400 + since.seconds) * 1_000_000 + since.microseconds
+
+
+def micros_or_none(instant: datetime | None) -> int | None:
+    """As `micros`; None stays None."""
+    return None if instant is None else micros(instant)
+
+
+def instant(micros: int) -> datetime:
+    """The instant, UTC."""
+    return _EPOCH + timedelta(microseconds=micros)
+
+
+def instant_or_none(micros: int | None) -> datetime | None:
+    """As `instant`; None stays None."""
+    return None if micros is None else instant(micros)
+
+
+def labels_text(labels: Labels) -> str:
+    """Labels as a JSON object, in their order."""
+    return encode({label.key: label.value for label in labels}).decode() if labels else "{}"
+
+
+def execution_row(execution: Execution) -> Row:
+    """For `put_execution`."""
+    history = execution.state
+    started_at, changed_at = micros(history.started_at), micros(history.changed_at)
+    trigger_id = trigger_execution_id = trigger_task_run_id = None
+    if (trigger := execution.trigger) is not None:
+        trigger_id = trigger.id
+        trigger_execution_id = _text_or_none(trigger.variables.get("executionId"))
+        trigger_task_run_id = _text_or_none(trigger.variables.get("taskRunId"))
+    return (
+        execution.id, execution.namespace, execution.flow_id, execution.kind.value, started_at, execution.parent_id,
+        trigger_id, trigger_execution_id, trigger_task_run_id, execution.revision, history.current.value,
+        micros_or_none(history.ended_at), changed_at - started_at, execution.settled, labels_text(execution.labels),
+        encode(execution),
+    )  # fmt: skip
+
+
+def _text_or_none(value: Any) -> str | None:
+    return value if isinstance(value, str) else None
+
+
+def flow_row(flow: FlowRevision) -> Row:
+    """For `add_flow`."""
+    return (
+        flow.namespace, flow.id, flow.revision, micros(flow.created_at), flow.deleted, flow.disabled, flow.description,
+        labels_text(flow.labels), flow.source,
+    )  # fmt: skip
+
+
+def flow_of(row: Row) -> FlowRevision:
+    """From the columns of `latest_flow`."""
+    namespace, id, revision, created_at, deleted, disabled, description, labels, source = row
+    return FlowRevision(
+        namespace=namespace, id=id, revision=revision, created_at=instant(created_at), deleted=bool(deleted),
+        disabled=bool(disabled), description=description, source=source,
+        labels=tuple(Label(key, value) for key, value in decode_labels(labels).items()),
+    )  # fmt: skip
+
+
+def log_row(id: int, line: LogLine) -> Row:
+    """For `add_log`."""
+    return (
+        id, line.execution_id, micros(line.at), line.level.severity, line.message, line.namespace, line.flow_id,
+        line.task_id, line.task_run_id, line.attempt, line.thread, line.trigger_id,
+    )  # fmt: skip
+
+
+def line_of(row: Row) -> StoredLine:
+    """From the columns of `add_log`, in its order."""
+    (
+        id,
+        execution_id,
+        at,
+        severity,
+        message,
+        namespace,
+        flow_id,
+        task_id,
+        task_run_id,
+        attempt,
+        thread,
+        trigger_id,
+    ) = row
+    line = LogLine(
+        execution_id=execution_id, namespace=namespace, flow_id=flow_id, at=instant(at), level=_LEVELS[severity],
+        message=message, task_id=task_id, task_run_id=task_run_id, attempt=attempt, thread=thread,
+        trigger_id=trigger_id,
+    )  # fmt: skip
+    return StoredLine(id, line)
+
+
+def job_row(job: Job) -> Row:
+    """For `put_job`."""
+    return (
+        job.task_run_id, job.execution_id, job.task_id, job.token, job.attempt, job.namespace, job.flow_id,
+        job.revision, micros(job.created_at), job.after_execution, job.worker_id, micros_or_none(job.leased_until),
+    )  # fmt: skip
+
+
+def job_of(row: Row) -> Job:
+    """From the columns of `claim_jobs`."""
+    (task_run_id, execution_id, task_id, token, attempt, namespace, flow_id, revision, created_at, after_execution,
+     worker_id, leased_until) = row[:12]  # fmt: skip
+    return Job(
+        task_run_id=task_run_id, execution_id=execution_id, task_id=task_id, token=token, attempt=attempt,
+        namespace=namespace, flow_id=flow_id, revision=revision, created_at=instant(created_at),
+        after_execution=bool(after_execution), worker_id=worker_id, leased_until=instant_or_none(leased_until),
+    )  # fmt: skip
+
+
+def timer_row(timer: Timer) -> Row:
+    """For `put_timer`."""
+    return (timer.execution_id, timer.task_run_id or "", timer.timer, micros(timer.at), timer.token)
+
+
+def timer_of(row: Row) -> Timer:
+    """From the columns of `all_timers`."""
+    execution_id, task_run_id, timer, at, token = row
+    return Timer(
+        execution_id=execution_id, task_run_id=task_run_id or None, timer=timer, at=instant(at), token=token
+    )
+
+
+def kv_row(entry: KvEntry) -> Row:
+    """For `put_kv`."""
+    return (
+        entry.namespace, entry.key, entry.type.value, encode(entry.value).decode(), entry.description, entry.version,
+        micros(entry.created_at), micros(entry.updated_at), micros_or_none(entry.expires_at),
+    )  # fmt: skip
+
+
+def kv_of(row: Row) -> KvEntry:
+    """From the columns of `kv_entry`."""
+    namespace, key, type, value, description, version, created_at, updated_at, expires_at = row
+    return KvEntry(
+        namespace=namespace, key=key, type=KvType(type), value=msgspec.json.decode(value), description=description,
+        version=version, created_at=instant(created_at), updated_at=instant(updated_at),
+        expires_at=instant_or_none(expires_at),
+    )  # fmt: skip
+
+
+def metric_row(metric: Metric) -> Row:
+    """For `add_metric`."""
+    return (metric.execution_id, metric.task_id, metric.task_run_id, encode(metric))

@@ -1,0 +1,202 @@
+"""Every table, as SQLAlchemy Core sees it: for searches, for migrations and for the statements in `schema.sql`.
+
+A row carries its struct as a JSON document in `body`, and beside it only what statements look for or sort by.
+Instants and durations are whole microseconds, since 1970 in UTC; labels are a JSON object.
+
+Importing this module imports SQLAlchemy, so the start path and the hot path stay away from it.
+After a change: add a migration, and write `schema.sql` anew with `python -m batuta.store.tables`.
+"""
+
+from __future__ import annotations
+
+import re
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    PrimaryKeyConstraint,
+    Table,
+    Text,
+    text,
+)
+from sqlalchemy.dialects import sqlite
+from sqlalchemy.schema import CreateIndex, CreateTable
+
+metadata = MetaData()
+
+flows = Table(
+    "flows",
+    metadata,
+    Column("namespace", Text, nullable=False),
+    Column("id", Text, nullable=False),
+    Column("revision", Integer, nullable=False),
+    Column("created_at", BigInteger, nullable=False),
+    Column("deleted", Boolean, nullable=False),
+    Column("disabled", Boolean, nullable=False),
+    Column("description", Text),
+    Column("labels", Text, nullable=False),
+    Column("source", Text, nullable=False),
+    PrimaryKeyConstraint("namespace", "id", "revision"),
+)
+"""One row per revision; the newest one of a name counts, be it a deletion."""
+
+executions = Table(
+    "executions",
+    metadata,
+    Column("id", Text, nullable=False),
+    # What never changes during the life of an execution; an update leaves these columns and their indexes alone.
+    Column("namespace", Text, nullable=False),
+    Column("flow_id", Text, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("started_at", BigInteger, nullable=False),
+    Column("parent_id", Text),
+    Column("trigger_id", Text),
+    Column("trigger_execution_id", Text),  # `executionId` of the trigger: whose end or task started this one
+    Column(
+        "trigger_task_run_id", Text
+    ),  # `taskRunId` of the trigger: set when a task of that execution asked
+    # What does change.
+    Column("revision", Integer, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("ended_at", BigInteger),
+    Column("duration", BigInteger, nullable=False),  # from the first to the latest entry of the history
+    Column("settled", Boolean, nullable=False),
+    Column("labels", Text, nullable=False),
+    Column("body", LargeBinary, nullable=False),
+    PrimaryKeyConstraint("id"),
+)
+Index("executions_by_start", executions.c.started_at)
+Index("executions_by_flow", executions.c.namespace, executions.c.flow_id, executions.c.started_at)
+Index("executions_by_state", executions.c.state, executions.c.started_at)
+Index(
+    "executions_by_trigger",
+    executions.c.trigger_execution_id,
+    sqlite_where=text("trigger_execution_id IS NOT NULL"),
+)
+Index("executions_unsettled", executions.c.started_at, sqlite_where=text("settled = 0"))
+
+task_runs = Table(
+    "task_runs",
+    metadata,
+    Column("execution_id", Text, nullable=False),
+    Column("ordinal", Integer, nullable=False),
+    Column("task_id", Text, nullable=False),
+    Column("body", LargeBinary, nullable=False),
+    PrimaryKeyConstraint("execution_id", "ordinal"),
+    sqlite_with_rowid=False,
+)
+
+jobs = Table(
+    "jobs",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("task_run_id", Text, nullable=False),
+    Column("execution_id", Text, nullable=False),
+    Column("task_id", Text, nullable=False),
+    Column("token", Integer, nullable=False),
+    Column("attempt", Integer, nullable=False),
+    Column("namespace", Text, nullable=False),
+    Column("flow_id", Text, nullable=False),
+    Column("revision", Integer, nullable=False),
+    Column("created_at", BigInteger, nullable=False),
+    Column("after_execution", Boolean, nullable=False),
+    Column("worker_id", Text),
+    Column("leased_until", BigInteger),
+)
+Index("jobs_by_task_run", jobs.c.task_run_id, unique=True)
+Index("jobs_waiting", jobs.c.created_at, sqlite_where=text("worker_id IS NULL"))
+Index("jobs_leased", jobs.c.worker_id, sqlite_where=text("worker_id IS NOT NULL"))
+
+timers = Table(
+    "timers",
+    metadata,
+    Column("execution_id", Text, nullable=False),
+    Column("task_run_id", Text, nullable=False),  # empty for a timer of the execution itself
+    Column("timer", Text, nullable=False),
+    Column("at", BigInteger, nullable=False),
+    Column("token", Integer, nullable=False),
+    PrimaryKeyConstraint("execution_id", "task_run_id", "timer"),
+    sqlite_with_rowid=False,
+)
+
+events = Table(
+    "events",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("execution_id", Text, nullable=False),
+    Column("body", LargeBinary, nullable=False),
+)
+
+logs = Table(
+    "logs",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("execution_id", Text, nullable=False),
+    Column("at", BigInteger, nullable=False),
+    Column("severity", Integer, nullable=False),  # `LogLevel.severity`
+    Column("message", Text, nullable=False),
+    Column("namespace", Text, nullable=False),
+    Column("flow_id", Text, nullable=False),
+    Column("task_id", Text),
+    Column("task_run_id", Text),
+    Column("attempt", Integer),
+    Column("thread", Text),
+    Column("trigger_id", Text),
+)
+Index("logs_by_execution", logs.c.execution_id)
+Index("logs_by_time", logs.c.at)
+
+metrics = Table(
+    "metrics",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("execution_id", Text, nullable=False),
+    Column("task_id", Text, nullable=False),
+    Column("task_run_id", Text, nullable=False),
+    Column("body", LargeBinary, nullable=False),
+)
+Index("metrics_by_execution", metrics.c.execution_id)
+
+kv = Table(
+    "kv",
+    metadata,
+    Column("namespace", Text, nullable=False),
+    Column("key", Text, nullable=False),
+    Column("type", Text, nullable=False),
+    Column("value", Text, nullable=False),  # JSON
+    Column("description", Text),
+    Column("version", Integer, nullable=False),
+    Column("created_at", BigInteger, nullable=False),
+    Column("updated_at", BigInteger, nullable=False),
+    Column("expires_at", BigInteger),
+    PrimaryKeyConstraint("namespace", "key"),
+)
+Index("kv_expiring", kv.c.expires_at, sqlite_where=text("expires_at IS NOT NULL"))
+
+
+def sqlite_statements() -> list[str]:
+    """What creates every table and index in SQLite, in order."""
+    dialect = sqlite.dialect()  # type: ignore[no-untyped-call]
+    statements = []
+    for table in metadata.tables.values():
+        statements.append(str(CreateTable(table).compile(dialect=dialect)))
+        for index in sorted(table.indexes, key=lambda index: str(index.name)):
+            statements.append(str(CreateIndex(index).compile(dialect=dialect)))
+    return [re.sub(r"[ \t]+\n", "\n", statement.strip()) for statement in statements]
+
+
+def schema_text() -> str:
+    """The content of `schema.sql`."""
+    lines = ["-- The newest schema for SQLite. Written by `python -m batuta.store.tables`; do not edit."]
+    return "\n\n".join([*lines, *(f"{statement};" for statement in sqlite_statements())]) + "\n"
+
+
+if __name__ == "__main__":
+    from pathlib import Path
+
+    Path(__file__).with_name("schema.sql").write_text(schema_text(), encoding="utf-8")
