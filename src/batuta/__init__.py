@@ -1,0 +1,21 @@
+"""Batuta: a workflow orchestrator that runs Kestra flows unchanged.
+
+The packages from the top down; each may import those below it, never those above (checked by import-linter):
+
+    cli                                          the command line
+    app                                          the composition root: settings to services
+    web | executor | worker                      services, small loops that do input and output
+    lookups                                      answers what expressions ask for
+    ports                                        what a service is given
+    testing | store | bus | storage | secrets | plugins
+    engine                                       what a flow means: pure, events in, changes and commands out
+    flows                                        YAML text to flow, with everything that is wrong with it
+    plugin                                       the contract for authors of task types
+    expr                                         the expression language
+    model                                        the nouns, as frozen structs
+    settings | telemetry | egress
+    clock | ids | iso8601 | paths
+    errors
+"""
+
+__version__ = "0.1.0"

@@ -1,0 +1,205 @@
+"""`batuta execution`: the executions of a server."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+
+from batuta.cli.client import Client, output_option, print_json, print_table, speaks_to_server
+from batuta.cli.main import FAILED, KILLED
+from batuta.errors import InvalidRequest
+
+LEVELS = ["TRACE", "DEBUG", "INFO", "WARN", "ERROR"]
+ENDINGS = {"SUCCESS": 0, "WARNING": 0, "KILLED": KILLED}
+"""Exit code for the state in which an execution ended; FAILED for all others."""
+
+
+@click.group(short_help="Start, follow and stop executions of a server.")
+def execution() -> None:
+    """Start, follow and stop executions of a server."""
+
+
+@execution.command()
+@click.argument("namespace")
+@click.argument("flow_id", metavar="FLOW")
+@click.option(
+    "-i", "--input", "pairs", metavar="KEY=VALUE", multiple=True, help="An input; for a FILE its path."
+)
+@click.option(
+    "--inputs-file", type=click.Path(path_type=Path), metavar="FILE", help="Inputs as a map in YAML or JSON."
+)
+@click.option("-l", "--label", "labels", metavar="KEY:VALUE", multiple=True, help="A label.")
+@click.option(
+    "--follow", is_flag=True, help="Show how it goes, until it ends; the exit code tells its state."
+)
+@output_option
+@speaks_to_server
+def create(
+    client: Client,
+    namespace: str,
+    flow_id: str,
+    pairs: tuple[str, ...],
+    inputs_file: Path | None,
+    labels: tuple[str, ...],
+    follow: bool,
+    output: str,
+) -> None:
+    """Start an execution of a flow."""
+    from batuta.cli import inputs
+
+    given = {**(inputs.of_file(inputs_file) if inputs_file else {}), **inputs.of_pairs(pairs)}
+    created = _created(client, namespace, flow_id, given, labels)
+    if follow:
+        from batuta.cli import following
+
+        last = following.follow(client, created["id"], output)
+        if output == "json":
+            print_json(last)
+        sys.exit(ENDINGS.get(last["state"]["current"], FAILED))
+    if output == "json":
+        print_json(created)
+    else:
+        click.echo(created["id"])
+
+
+def _created(
+    client: Client, namespace: str, flow_id: str, given: dict[str, Any], labels: tuple[str, ...]
+) -> Any:
+    """Start an execution. Inputs travel as parts of a form, files as files."""
+    import json
+    from contextlib import ExitStack
+
+    files = (
+        _file_inputs(client, namespace, flow_id)
+        if any(isinstance(each, str) for each in given.values())
+        else set()
+    )
+    parts: list[tuple[str, Any]] = []
+    with ExitStack() as opened:
+        for name, value in given.items():
+            if name in files and isinstance(value, str) and "://" not in value:
+                path = Path(value).expanduser()
+                if not path.is_file():
+                    raise InvalidRequest(f"there is no file `{value}` for the input `{name}`")
+                parts.append((name, (path.name, opened.enter_context(path.open("rb")))))
+            else:
+                text = value if isinstance(value, str) else json.dumps(value)
+                parts.append((name, (None, text.encode())))
+        query = {"labels": list(labels)} if labels else {}
+        body = {"files": parts} if parts else {}
+        return client.post("executions", namespace, flow_id, query=query, **body)
+
+
+def _file_inputs(client: Client, namespace: str, flow_id: str) -> set[str]:
+    found = client.get("flows", namespace, flow_id)
+    return {each["id"] for each in found.get("inputs") or () if each.get("type") == "FILE"}
+
+
+@execution.command("list")
+@click.option("-n", "--namespace", metavar="NAME", help="Only those of this namespace and those below it.")
+@click.option("--flow", "flow_id", metavar="ID", help="Only those of this flow.")
+@click.option("--state", metavar="STATE", help="Only those in this state.")
+@click.option(
+    "--size", type=click.IntRange(1, 1000), default=20, show_default=True, help="How many, newest first."
+)
+@output_option
+@speaks_to_server
+def list_(
+    client: Client, namespace: str | None, flow_id: str | None, state: str | None, size: int, output: str
+) -> None:
+    """List executions, newest first."""
+    filters = {
+        "filters[namespace][PREFIX]": namespace,
+        "filters[flowId][EQUALS]": flow_id,
+        "filters[state][EQUALS]": state and state.upper(),
+    }
+    page = client.get("executions", "search", page=1, size=size, sort="state.startDate:desc", **filters)
+    if output == "json":
+        print_json(page["results"])
+        return
+    rows = [
+        (
+            each["id"],
+            each["namespace"],
+            each["flowId"],
+            each["state"]["current"],
+            each["state"].get("startDate"),
+            each["state"].get("duration"),
+        )
+        for each in page["results"]
+    ]
+    print_table(("ID", "NAMESPACE", "FLOW", "STATE", "STARTED", "DURATION"), rows)
+
+
+@execution.command()
+@click.argument("execution_id", metavar="ID")
+@output_option
+@speaks_to_server
+def get(client: Client, execution_id: str, output: str) -> None:
+    """Show an execution and its task runs."""
+    found = client.get("executions", execution_id)
+    if output == "json":
+        print_json(found)
+        return
+    name = f"{found['namespace']}.{found['flowId']}"
+    click.echo(f"{name} revision {found['flowRevision']}: {found['state']['current']}")
+    rows = [
+        (run["taskId"], run.get("value"), run["state"]["current"], run["state"].get("duration"))
+        for run in found.get("taskRunList") or ()
+    ]
+    print_table(("TASK", "VALUE", "STATE", "DURATION"), rows)
+
+
+@execution.command()
+@click.argument("execution_id", metavar="ID")
+@click.option("--follow", is_flag=True, help="Go on with new lines until the execution ends.")
+@click.option(
+    "--level", type=click.Choice(LEVELS, case_sensitive=False), help="Only lines of this level and above."
+)
+@output_option
+@speaks_to_server
+def logs(client: Client, execution_id: str, follow: bool, level: str | None, output: str) -> None:
+    """Print the log of an execution."""
+    from batuta.cli import following
+
+    if not follow:
+        client.get("executions", execution_id)
+        lines = client.get("logs", execution_id, minLevel=level)
+        if output == "json":
+            print_json(lines)
+            return
+        for line in lines:
+            following.print_line(line, output)
+        return
+    for marker, line in client.events("logs", execution_id, "follow", minLevel=level):
+        if marker == "end":
+            break
+        if marker == "progress" and line.get("message") is not None:
+            following.print_line(line, output)
+
+
+@execution.command()
+@click.argument("execution_id", metavar="ID")
+@click.option("--cascade/--no-cascade", default=True, help="Kill what it started, too.", show_default=True)
+@speaks_to_server
+def kill(client: Client, execution_id: str, cascade: bool) -> None:
+    """Stop an execution."""
+    client.delete("executions", execution_id, "kill", isOnKillCascade=cascade)
+    click.echo(f"asked {execution_id} to stop")
+
+
+@execution.command()
+@click.argument("execution_id", metavar="ID")
+@click.option("--revision", type=click.IntRange(1), help="Go on with this revision of the flow.")
+@output_option
+@speaks_to_server
+def restart(client: Client, execution_id: str, revision: int | None, output: str) -> None:
+    """Run what failed in an execution again."""
+    found = client.post("executions", execution_id, "restart", query={"revision": revision})
+    if output == "json":
+        print_json(found)
+    else:
+        click.echo(f"restarted {execution_id}")

@@ -1,0 +1,86 @@
+"""An execution of a server, shown while it runs: two streams of events, one of states and one of lines."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Mapping
+from contextlib import suppress
+from typing import Any
+
+import click
+
+from batuta.cli import progress
+from batuta.cli.client import Client
+from batuta.errors import BatutaError, OperatorError
+
+
+def follow(client: Client, execution_id: str, output: str) -> dict[str, Any]:
+    """Show an execution until it is over, and give its last document.
+
+    Raises:
+        OperatorError: the server went away before the end.
+    """
+    display = progress.display_for(output)
+    journal = _Journal(client, execution_id)
+    journal.start()
+    last: dict[str, Any] | None = None
+    try:
+        for marker, document in client.events("executions", execution_id, "follow"):
+            if "state" not in document:
+                continue
+            over = marker == "end"
+            if over:
+                journal.join(JOURNAL_SECONDS)
+            display.update(progress.of_json(document, over=over), journal.fresh())
+            if over:
+                last = document
+                break
+    finally:
+        display.close()
+    if last is None:
+        raise OperatorError(
+            f"the server stopped before the execution {execution_id} ended",
+            mend=f"look at it later with `batuta execution get {execution_id}`",
+        )
+    return last
+
+
+JOURNAL_SECONDS = 2.0
+"""How long the end of an execution waits for the last lines of its log."""
+
+
+class _Journal(threading.Thread):
+    """Reads the log beside the stream of states."""
+
+    def __init__(self, client: Client, execution_id: str) -> None:
+        super().__init__(daemon=True, name="log of the execution")
+        self._client = client
+        self._execution_id = execution_id
+        self._lines: list[progress.LineView] = []
+        self._lock = threading.Lock()
+
+    def run(self) -> None:
+        with suppress(BatutaError):  # the stream of states tells what is wrong
+            for marker, line in self._client.events("logs", self._execution_id, "follow"):
+                if marker == "end":
+                    return
+                if line.get("message") is not None:
+                    with self._lock:
+                        self._lines.append(progress.line_of_json(line))
+
+    def fresh(self) -> list[progress.LineView]:
+        """Lines that no earlier call gave."""
+        with self._lock:
+            lines, self._lines = self._lines, []
+        return lines
+
+
+def print_line(line: Mapping[str, Any], output: str) -> None:
+    """One line of a log: as JSON, or with time, level and task."""
+    if output == "json":
+        click.echo(json.dumps(line, ensure_ascii=False))
+        return
+    view = progress.line_of_json(line)
+    clock = view.at.astimezone().strftime("%H:%M:%S.%f")[:-3]
+    click.echo(f"{clock}  {view.level:<5}  {view.task_id or '':<20}  {progress.shown_message(view.message)}")

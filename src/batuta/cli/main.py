@@ -1,0 +1,73 @@
+"""The command `batuta`: a table of commands, and the border where errors become sentences and exit codes."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+from typing import NoReturn
+
+import click
+
+from batuta import __version__
+from batuta.cli.lazy import Entry, LazyGroup
+from batuta.errors import BatutaError, FlowError, InvalidRequest
+
+FAILED = 1
+"""Exit code of a command that could not do its work, and of an execution that failed."""
+INVALID = 2
+"""Exit code for a flow, an input or an option that is wrong."""
+KILLED = 3
+"""Exit code of an execution that was killed."""
+
+COMMANDS = {
+    "run": Entry("batuta.cli.run:run", "Run a flow file here and now, without a server."),
+    "check": Entry("batuta.cli.check:check", "Say everything that is wrong with flow files."),
+    "eval": Entry("batuta.cli.eval:eval_", "Evaluate an expression."),
+    "server": Entry("batuta.cli.server:server", "Start a server."),
+    "flow": Entry("batuta.cli.flow:flow", "Create, change and look up flows of a server."),
+    "execution": Entry("batuta.cli.execution:execution", "Start, follow and stop executions of a server."),
+}
+
+
+@click.group(
+    cls=LazyGroup,
+    entries=COMMANDS,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    epilog="Try `batuta run FLOW.yaml`. With BATUTA_DEBUG=1 an internal error shows its traceback.",
+)
+@click.version_option(__version__, "-V", "--version", package_name="batuta", prog_name="batuta")
+def batuta() -> None:
+    """Batuta runs workflows: YAML files written for Kestra, unchanged."""
+
+
+def main(arguments: Sequence[str] | None = None) -> NoReturn:
+    """Run the command line and leave the process with its exit code."""
+    sys.exit(code_of(arguments))
+
+
+def code_of(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line. A person's mistake becomes sentences on standard error, never a traceback."""
+    try:
+        return int(batuta.main(args=arguments, prog_name="batuta", standalone_mode=False) or 0)
+    except click.ClickException as error:
+        error.show()
+        return error.exit_code
+    except (click.Abort, KeyboardInterrupt):
+        click.echo("stopped", err=True)
+        return 130
+    except BrokenPipeError:
+        # Whoever read our output has gone, as in `batuta ... | head`; nothing may be written any more.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return FAILED
+    except BatutaError as error:
+        click.echo(f"error: {error}", err=True)
+        return INVALID if isinstance(error, FlowError | InvalidRequest) else FAILED
+    except Exception as error:
+        if os.environ.get("BATUTA_DEBUG"):
+            raise
+        click.echo(f"internal error: {type(error).__name__}: {error}", err=True)
+        click.echo(
+            "  fix: this is a bug of Batuta; run again with BATUTA_DEBUG=1 and report what it shows", err=True
+        )
+        return FAILED

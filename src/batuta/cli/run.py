@@ -1,0 +1,122 @@
+"""`batuta run`: a flow file runs here and now."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from batuta.cli.main import FAILED, INVALID, KILLED
+
+if TYPE_CHECKING:
+    from batuta.cli.loading import FlowFile
+    from batuta.cli.local import Outcome
+    from batuta.model.execution import TaskRun
+
+
+@click.command(short_help="Run a flow file here and now, without a server.")
+@click.argument("path", metavar="FLOW.yaml", type=click.Path(path_type=Path))
+@click.option(
+    "-i", "--input", "pairs", metavar="KEY=VALUE", multiple=True, help="An input; for a FILE its path."
+)
+@click.option(
+    "--inputs-file", type=click.Path(path_type=Path), metavar="FILE", help="Inputs as a map in YAML or JSON."
+)
+@click.option(
+    "-o",
+    "--output",
+    type=click.Choice(["text", "json"]),
+    default="text",
+    show_default=True,
+    help="json prints one document at the end, and nothing else.",
+)
+@click.option(
+    "--data",
+    type=click.Path(path_type=Path, file_okay=False),
+    metavar="DIR",
+    help="Keep the database and all files here. Without it they are gone when the run ends.",
+)
+def run(path: Path, pairs: tuple[str, ...], inputs_file: Path | None, output: str, data: Path | None) -> None:
+    """Run a flow file here and now, without a server.
+
+    Other flows in the same folder are there for its Subflow tasks. Ctrl-C kills the execution.
+
+    Exit codes: 0 success (also with warnings), 1 failed, 2 the flow or its inputs are invalid, 3 killed.
+    """
+    from batuta.cli import inputs, invalid
+
+    given = {**(inputs.of_file(inputs_file) if inputs_file else {}), **inputs.of_pairs(pairs)}
+    file = invalid.read_or_report(path)
+    sys.exit(INVALID if file is None else _run(file, given, output, data))
+
+
+def _run(file: FlowFile, given: dict[str, Any], output: str, data: Path | None) -> int:
+    import asyncio
+    import tempfile
+
+    from batuta.cli import loading, local, progress
+    from batuta.settings.tree import Settings
+
+    with tempfile.TemporaryDirectory(prefix="batuta-run-", ignore_cleanup_errors=True) as temporary:
+        settings = Settings(data_dir=data or Path(temporary), port=0)
+        display = progress.display_for(output)
+        try:
+            outcome = asyncio.run(
+                local.execute(file, loading.siblings(file.path, file.flow), given, settings, display)
+            )
+        except asyncio.CancelledError:
+            return KILLED
+        finally:
+            display.close()
+    return _conclude(outcome, output)
+
+
+def _conclude(outcome: Outcome, output: str) -> int:
+    """Print the result, and give the exit code for the state."""
+    import msgspec
+
+    from batuta.model.state import State
+
+    state = outcome.execution.state.current
+    if output == "json":
+        click.echo(msgspec.json.format(msgspec.json.encode(_document(outcome)), indent=2).decode())
+    elif outcome.execution.outputs:
+        click.echo(msgspec.json.format(msgspec.json.encode({"outputs": outcome.execution.outputs})).decode())
+    if state is State.KILLED:
+        return KILLED
+    return 0 if state in (State.SUCCESS, State.WARNING) else FAILED
+
+
+def _document(outcome: Outcome) -> dict[str, Any]:
+    from batuta import iso8601
+
+    execution = outcome.execution
+    end = execution.state.changed_at
+    return {
+        "id": execution.id,
+        "namespace": execution.namespace,
+        "flowId": execution.flow_id,
+        "state": execution.state.current.value,
+        "duration": iso8601.format_duration(execution.state.duration(end)),
+        "inputs": execution.inputs,
+        "outputs": execution.outputs or {},
+        "taskRuns": [_run_document(run) for run in outcome.runs],
+    }
+
+
+def _run_document(run: TaskRun) -> dict[str, Any]:
+    from batuta import iso8601
+
+    document = {
+        "id": run.id,
+        "taskId": run.task_id,
+        "parentTaskRunId": run.parent_id,
+        "value": run.value,
+        "state": run.state.current.value,
+        "attempts": len(run.attempts),
+        "duration": iso8601.format_duration(run.state.duration(run.state.changed_at)),
+        "outputs": run.outputs or {},
+    }
+    return {name: value for name, value in document.items() if value is not None}

@@ -1,0 +1,46 @@
+"""`batuta server`: all services in one process, until a signal."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+
+@click.group(short_help="Start a server.")
+def server() -> None:
+    """Start a server."""
+
+
+@server.command()
+@click.option(
+    "--port", type=click.IntRange(0, 65535), default=8080, show_default=True, help="0 takes a free one."
+)
+@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on; 0.0.0.0 for all.")
+@click.option(
+    "--data",
+    type=click.Path(path_type=Path, file_okay=False),
+    default=Path(".batuta"),
+    show_default=True,
+    metavar="DIR",
+    help="Folder of the database and of all files.",
+)
+@click.option(
+    "-f",
+    "--flow-path",
+    type=click.Path(path_type=Path),
+    metavar="DIR",
+    help="Store the flows of this folder at the start; those that changed get a new revision.",
+)
+@click.option("--url", metavar="URL", help="Address under which people reach the server, for links.")
+def local(port: int, host: str, data: Path, flow_path: Path | None, url: str | None) -> None:
+    """Start a server with an embedded database, and nothing else beside it.
+
+    It says its address as soon as it answers, and stops on Ctrl-C or SIGTERM. What was under way then goes on
+    with the next start.
+    """
+    from batuta.cli import serving
+    from batuta.settings.tree import Settings
+
+    settings = Settings(data_dir=data, host=host, port=port, url=url)
+    serving.serve(settings, flow_path, announce=click.echo)

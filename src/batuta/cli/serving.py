@@ -1,0 +1,170 @@
+"""A server in this process: its socket, its services, HTTP in front of them, and how all of it stops."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import errno
+import logging
+import signal
+import socket
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import uvicorn
+
+from batuta.cli.loading import Loaded, load_folder
+from batuta.errors import OperatorError
+from batuta.settings.tree import Settings
+
+BACKLOG = 2048
+"""Connections that may wait to be accepted."""
+STOP_SECONDS = 3
+"""How long requests under way, such as followed executions, may hold up the end."""
+
+Announce = Callable[[str], Any]
+
+
+class AddressInUse(OperatorError):
+    """Another program listens on the port."""
+
+    code = "operator.address-in-use"
+
+    def __init__(self, host: str, port: int) -> None:
+        other = port + 1 if port < 65535 else 8080
+        super().__init__(
+            f"port {port} on {host} is in use by another program",
+            mend=f"stop that program, or take another port: `--port {other}`",
+        )
+
+
+def serve(settings: Settings, flow_path: Path | None, *, announce: Announce) -> None:
+    """Serve until SIGINT or SIGTERM.
+
+    Args:
+        settings: port 0 takes a free port.
+        flow_path: a folder of flows to store at the start.
+        announce: called with a line for people: the address, once it answers, and what was loaded.
+
+    Raises:
+        OperatorError: the port or the data folder is in use, or cannot be used.
+    """
+    logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    listener = listen(settings.host, settings.port)
+    with listener:
+        settings = msgspec.structs.replace(settings, port=listener.getsockname()[1])
+        serving = _serve(settings, listener, flow_path, announce)
+        if sys.platform == "win32":
+            asyncio.run(serving)
+        else:
+            import uvloop
+
+            with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+                runner.run(serving)
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """A bound socket; connections wait in it until the server takes them.
+
+    Raises:
+        OperatorError: the address cannot be used.
+    """
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind((host, port))
+        listener.listen(BACKLOG)
+    except OSError as error:
+        listener.close()
+        if error.errno == errno.EADDRINUSE:
+            raise AddressInUse(host, port) from None
+        reason = (error.strerror or str(error)).lower()
+        mend = (
+            "take a port above 1023: `--port 8080`"
+            if error.errno == errno.EACCES
+            else "check `--host` and `--port`"
+        )
+        raise OperatorError(f"cannot listen on {host} port {port}: {reason}", mend=mend) from None
+    return listener
+
+
+async def _serve(
+    settings: Settings, listener: socket.socket, flow_path: Path | None, announce: Announce
+) -> None:
+    from batuta.app import running
+    from batuta.web.app import create_app
+
+    async with running(settings) as ports:
+        loaded = None if flow_path is None else await load_folder(ports, flow_path)
+        config = uvicorn.Config(
+            create_app(ports, settings),
+            http="httptools",
+            loop="none",
+            access_log=False,
+            log_config=None,
+            server_header=False,
+            timeout_graceful_shutdown=STOP_SECONDS,
+            backlog=BACKLOG,
+        )
+        server = Server(config, lambda: _announce(settings, loaded, announce))
+        with _stopped_by_signals(server):
+            await server.serve([listener])
+
+
+class Server(uvicorn.Server):
+    """Uvicorn, telling when it answers, and leaving signals to us."""
+
+    def __init__(self, config: uvicorn.Config, ready: Callable[[], None]) -> None:
+        super().__init__(config)
+        self._ready = ready
+        self._asked = asyncio.Event()
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Begin to answer."""
+        await super().startup(sockets)
+        if self.started:
+            self._ready()
+
+    async def main_loop(self) -> None:
+        """Wait for the end. Uvicorn would look ten times a second; once is enough for the header `Date`."""
+        while not await self.on_tick(0):
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._asked.wait(), 1.0)
+
+    def stop(self) -> None:
+        """Ask for the end; asked twice, requests under way are not waited for."""
+        self.force_exit = self.should_exit
+        self.should_exit = True
+        self._asked.set()
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Nothing: uvicorn would raise the signal again after the end, before the services have stopped."""
+        yield
+
+
+@contextlib.contextmanager
+def _stopped_by_signals(server: Server) -> Iterator[None]:
+    loop = asyncio.get_running_loop()
+    for each in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(each, server.stop)
+    try:
+        yield
+    finally:
+        for each in (signal.SIGINT, signal.SIGTERM):
+            loop.remove_signal_handler(each)
+
+
+def _announce(settings: Settings, loaded: Loaded | None, announce: Announce) -> None:
+    if loaded is not None:
+        for path, error in loaded.broken:
+            announce(f"not loaded: {path}: {str(error).splitlines()[0]}")
+        counts = (
+            f"{len(loaded.stored)} stored, {len(loaded.unchanged)} unchanged, {len(loaded.broken)} broken"
+        )
+        announce(f"flows of the folder: {counts}")
+    announce(f"Batuta is ready at {settings.base_url}")
