@@ -1,4 +1,4 @@
-"""Every table, as SQLAlchemy Core sees it: for searches, for migrations and for the statements in `schema.sql`.
+"""Every table, as SQLAlchemy Core sees it: for searches, and for the statements in `schema.sql`.
 
 A row carries its struct as a JSON document in `body`, and beside it only what statements look for or sort by.
 Instants and durations are whole microseconds, since 1970 in UTC; labels are a JSON object.
@@ -49,7 +49,7 @@ executions = Table(
     "executions",
     metadata,
     Column("id", Text, nullable=False),
-    # What never changes during the life of an execution; an update leaves these columns and their indexes alone.
+    # What never changes in the life of an execution: an update leaves these columns and their indexes alone.
     Column("namespace", Text, nullable=False),
     Column("flow_id", Text, nullable=False),
     Column("kind", Text, nullable=False),
@@ -181,7 +181,7 @@ Index("kv_expiring", kv.c.expires_at, sqlite_where=text("expires_at IS NOT NULL"
 
 def sqlite_statements() -> list[str]:
     """What creates every table and index in SQLite, in order."""
-    dialect = sqlite.dialect()  # type: ignore[no-untyped-call]
+    dialect = sqlite.dialect()
     statements = []
     for table in metadata.tables.values():
         statements.append(str(CreateTable(table).compile(dialect=dialect)))

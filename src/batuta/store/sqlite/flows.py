@@ -7,8 +7,8 @@ from collections.abc import Generator, Sequence
 from batuta.model.flow import FlowKey, FlowRevision
 from batuta.store.port import Page, Search
 from batuta.store.sqlite import rows
-from batuta.store.sqlite.statements import SQL
 from batuta.store.sqlite.access import Access
+from batuta.store.sqlite.statements import SQL
 
 
 class SqliteFlows:

@@ -29,8 +29,8 @@ class SqliteKv:
     async def put(self, entry: KvEntry, *, overwrite: bool = True) -> bool:
         """Write an entry as the next version of its key.
 
-        A key that is alive keeps its `created_at`. Whether the present entry has expired is judged at the new one's
-        `updated_at`.
+        A key that is alive keeps its `created_at`. Whether the present entry has expired is judged at the
+        new one's `updated_at`.
         """
         db = self._access.db
 

@@ -1,7 +1,8 @@
 """Connections that only read. None of them waits for the writer.
 
-A look-up of one row takes less time than the hop to a thread, so it is done at once; everything else runs in one of
-two threads. A long list comes as one JSON text, because each further row would cost a fight for the interpreter lock.
+A look-up of one row takes less time than the hop to a thread, so it is done at once; everything else runs
+in one of two threads. A long list comes as one JSON text: each further row would cost a fight for the
+interpreter lock.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from typing import Any, TypeVar
 
 from batuta.errors import StoreError
 from batuta.store.sqlite.connection import connect, explained
+from batuta.store.yielding import give_way
 
 T = TypeVar("T")
 
@@ -56,7 +58,10 @@ class Readers:
     async def run(self, work: Callable[[sqlite3.Connection], T]) -> T:
         """Do something in a thread, with its connection, inside one transaction."""
         self._check()
-        return await asyncio.get_running_loop().run_in_executor(self._pool, self._run, work)
+        loop = asyncio.get_running_loop()
+        future = loop.run_in_executor(self._pool, self._run, work)
+        give_way(loop, future.done)
+        return await future
 
     def _run(self, work: Callable[[sqlite3.Connection], T]) -> T:
         try:

@@ -69,11 +69,23 @@ def execution_row(execution: Execution) -> Row:
         trigger_execution_id = _text_or_none(trigger.variables.get("executionId"))
         trigger_task_run_id = _text_or_none(trigger.variables.get("taskRunId"))
     return (
-        execution.id, execution.namespace, execution.flow_id, execution.kind.value, started_at, execution.parent_id,
-        trigger_id, trigger_execution_id, trigger_task_run_id, execution.revision, history.current.value,
-        micros_or_none(history.ended_at), changed_at - started_at, execution.settled, labels_text(execution.labels),
+        execution.id,
+        execution.namespace,
+        execution.flow_id,
+        execution.kind.value,
+        started_at,
+        execution.parent_id,
+        trigger_id,
+        trigger_execution_id,
+        trigger_task_run_id,
+        execution.revision,
+        history.current.value,
+        micros_or_none(history.ended_at),
+        changed_at - started_at,
+        execution.settled,
+        labels_text(execution.labels),
         encode(execution),
-    )  # fmt: skip
+    )
 
 
 def _text_or_none(value: Any) -> str | None:
@@ -83,27 +95,50 @@ def _text_or_none(value: Any) -> str | None:
 def flow_row(flow: FlowRevision) -> Row:
     """For `add_flow`."""
     return (
-        flow.namespace, flow.id, flow.revision, micros(flow.created_at), flow.deleted, flow.disabled, flow.description,
-        labels_text(flow.labels), flow.source,
-    )  # fmt: skip
+        flow.namespace,
+        flow.id,
+        flow.revision,
+        micros(flow.created_at),
+        flow.deleted,
+        flow.disabled,
+        flow.description,
+        labels_text(flow.labels),
+        flow.source,
+    )
 
 
 def flow_of(row: Row) -> FlowRevision:
     """From the columns of `latest_flow`."""
     namespace, id, revision, created_at, deleted, disabled, description, labels, source = row
     return FlowRevision(
-        namespace=namespace, id=id, revision=revision, created_at=instant(created_at), deleted=bool(deleted),
-        disabled=bool(disabled), description=description, source=source,
+        namespace=namespace,
+        id=id,
+        revision=revision,
+        created_at=instant(created_at),
+        deleted=bool(deleted),
+        disabled=bool(disabled),
+        description=description,
+        source=source,
         labels=tuple(Label(key, value) for key, value in decode_labels(labels).items()),
-    )  # fmt: skip
+    )
 
 
 def log_row(id: int, line: LogLine) -> Row:
     """For `add_log`."""
     return (
-        id, line.execution_id, micros(line.at), line.level.severity, line.message, line.namespace, line.flow_id,
-        line.task_id, line.task_run_id, line.attempt, line.thread, line.trigger_id,
-    )  # fmt: skip
+        id,
+        line.execution_id,
+        micros(line.at),
+        line.level.severity,
+        line.message,
+        line.namespace,
+        line.flow_id,
+        line.task_id,
+        line.task_run_id,
+        line.attempt,
+        line.thread,
+        line.trigger_id,
+    )
 
 
 def line_of(row: Row) -> StoredLine:
@@ -123,30 +158,69 @@ def line_of(row: Row) -> StoredLine:
         trigger_id,
     ) = row
     line = LogLine(
-        execution_id=execution_id, namespace=namespace, flow_id=flow_id, at=instant(at), level=_LEVELS[severity],
-        message=message, task_id=task_id, task_run_id=task_run_id, attempt=attempt, thread=thread,
+        execution_id=execution_id,
+        namespace=namespace,
+        flow_id=flow_id,
+        at=instant(at),
+        level=_LEVELS[severity],
+        message=message,
+        task_id=task_id,
+        task_run_id=task_run_id,
+        attempt=attempt,
+        thread=thread,
         trigger_id=trigger_id,
-    )  # fmt: skip
+    )
     return StoredLine(id, line)
 
 
 def job_row(job: Job) -> Row:
     """For `put_job`."""
     return (
-        job.task_run_id, job.execution_id, job.task_id, job.token, job.attempt, job.namespace, job.flow_id,
-        job.revision, micros(job.created_at), job.after_execution, job.worker_id, micros_or_none(job.leased_until),
-    )  # fmt: skip
+        job.task_run_id,
+        job.execution_id,
+        job.task_id,
+        job.token,
+        job.attempt,
+        job.namespace,
+        job.flow_id,
+        job.revision,
+        micros(job.created_at),
+        job.after_execution,
+        job.worker_id,
+        micros_or_none(job.leased_until),
+    )
 
 
 def job_of(row: Row) -> Job:
     """From the columns of `claim_jobs`."""
-    (task_run_id, execution_id, task_id, token, attempt, namespace, flow_id, revision, created_at, after_execution,
-     worker_id, leased_until) = row[:12]  # fmt: skip
+    (
+        task_run_id,
+        execution_id,
+        task_id,
+        token,
+        attempt,
+        namespace,
+        flow_id,
+        revision,
+        created_at,
+        after_execution,
+        worker_id,
+        leased_until,
+    ) = row[:12]
     return Job(
-        task_run_id=task_run_id, execution_id=execution_id, task_id=task_id, token=token, attempt=attempt,
-        namespace=namespace, flow_id=flow_id, revision=revision, created_at=instant(created_at),
-        after_execution=bool(after_execution), worker_id=worker_id, leased_until=instant_or_none(leased_until),
-    )  # fmt: skip
+        task_run_id=task_run_id,
+        execution_id=execution_id,
+        task_id=task_id,
+        token=token,
+        attempt=attempt,
+        namespace=namespace,
+        flow_id=flow_id,
+        revision=revision,
+        created_at=instant(created_at),
+        after_execution=bool(after_execution),
+        worker_id=worker_id,
+        leased_until=instant_or_none(leased_until),
+    )
 
 
 def timer_row(timer: Timer) -> Row:
@@ -165,19 +239,32 @@ def timer_of(row: Row) -> Timer:
 def kv_row(entry: KvEntry) -> Row:
     """For `put_kv`."""
     return (
-        entry.namespace, entry.key, entry.type.value, encode(entry.value).decode(), entry.description, entry.version,
-        micros(entry.created_at), micros(entry.updated_at), micros_or_none(entry.expires_at),
-    )  # fmt: skip
+        entry.namespace,
+        entry.key,
+        entry.type.value,
+        encode(entry.value).decode(),
+        entry.description,
+        entry.version,
+        micros(entry.created_at),
+        micros(entry.updated_at),
+        micros_or_none(entry.expires_at),
+    )
 
 
 def kv_of(row: Row) -> KvEntry:
     """From the columns of `kv_entry`."""
     namespace, key, type, value, description, version, created_at, updated_at, expires_at = row
     return KvEntry(
-        namespace=namespace, key=key, type=KvType(type), value=msgspec.json.decode(value), description=description,
-        version=version, created_at=instant(created_at), updated_at=instant(updated_at),
+        namespace=namespace,
+        key=key,
+        type=KvType(type),
+        value=msgspec.json.decode(value),
+        description=description,
+        version=version,
+        created_at=instant(created_at),
+        updated_at=instant(updated_at),
         expires_at=instant_or_none(expires_at),
-    )  # fmt: skip
+    )
 
 
 def metric_row(metric: Metric) -> Row:

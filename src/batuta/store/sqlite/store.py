@@ -23,7 +23,7 @@ from batuta.store.sqlite.work import SqliteEvents, SqliteJobs, SqliteTimers
 
 
 class SqliteStore:
-    """See `batuta.store.port.Store`. Made by `open_sqlite`; belongs to the event loop in which it was opened."""
+    """See `batuta.store.port.Store`. Made by `open_sqlite`; belongs to the event loop that runs then."""
 
     def __init__(self, db: sqlite3.Connection, path: Path) -> None:
         self._batches = BatchWriter(db)
