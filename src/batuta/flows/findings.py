@@ -38,13 +38,14 @@ def frame(source: str, violation: Violation, *, first_line: int = 1) -> str:
     `first_line` is the number of the source's first line in its file.
     """
     lines = source.splitlines()
-    if not 1 <= violation.line <= len(lines):
+    if not lines:
         return ""
-    shown = range(max(violation.line - 1, 1), violation.line + 1)
-    digits = len(str(violation.line + first_line - 1))
+    line = min(violation.line, len(lines))
+    shown = range(max(line - 1, 1), line + 1)
+    digits = len(str(line + first_line - 1))
     rows = [f"{number + first_line - 1:>{digits}} | {_flat(lines[number - 1])}" for number in shown]
-    text = _flat(lines[violation.line - 1])
-    column = min(violation.column, len(text) + 1)
+    text = _flat(lines[line - 1])
+    column = min(violation.column, len(text) + 1) if line == violation.line else len(text) + 1
     width = max(min(violation.width, len(text) - column + 1), 1)
     rows.append(f"{'':>{digits}} | {'':>{column - 1}}{'^' * width}")
     return "\n".join(rows)
@@ -164,10 +165,10 @@ def did_you_mean(name: str, known: Iterable[str]) -> str | None:
     return f"did you mean `{near[0]}`?" if near else None
 
 
-def unrecognized(name: str, owner: str, known: Iterable[str]) -> tuple[str, str]:
+def unrecognized(name: str, owner: str, known: Iterable[str]) -> tuple[str, str | None]:
     """Message and hint for a property that its owner does not have (flow spec §17.2)."""
     names = sorted(known)
     listed = ", ".join(f'"{each}"' for each in names)
     complaint = f'Unrecognized field "{name}" (class {owner}), not marked as ignorable'
     message = f"{complaint} ({len(names)} known properties: {listed})"
-    return message, did_you_mean(name, names) or f"known properties: {', '.join(names)}"
+    return message, did_you_mean(name, names)

@@ -133,14 +133,19 @@ def read(
     return Reading(
         source=source,
         flow=None if found.violations else flow,
-        violations=tuple(found.violations),
-        warnings=tuple(found.warnings),
-        deprecated=tuple(found.deprecated),
+        violations=_in_order(found.violations),
+        warnings=_in_order(found.warnings),
+        deprecated=_in_order(found.deprecated),
         infos=tuple(found.infos),
         flow_id=section.text("id"),
         namespace=section.text("namespace"),
         written_revision=section.integer("revision"),
     )
+
+
+def _in_order(found: list[Violation]) -> tuple[Violation, ...]:
+    """As they stand in the text, from top to bottom."""
+    return tuple(sorted(found, key=lambda each: (each.line, each.column)))
 
 
 def parse(

@@ -138,16 +138,23 @@ def load(source: str, limits: ReadLimits) -> Document:
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         place = Mark(mark.line + 1, mark.column + 1) if mark else Mark(1, 1)
-        text = error.problem or "this is not YAML"
-        raise Unreadable(
-            f"{error.context}: {text}" if error.context else text, place, _hint_for(text)
-        ) from None
+        problem = error.problem or "this is not YAML"
+        raise Unreadable(_sentence(error, problem), place, _hint_for(problem)) from None
     except yaml.reader.ReaderError as error:
         place = _place_of(source, error.position if isinstance(error.position, int) else 0)
         raise Unreadable("the text holds a character that YAML does not allow", place) from None
     if root is not None:
         document.data = _Expander(limits, document).expand(root, ())
     return document
+
+
+def _sentence(error: yaml.MarkedYAMLError, problem: str) -> str:
+    """What the parser was doing and what came between, with the place where that began."""
+    begun = error.context_mark
+    if not error.context:
+        return problem
+    since = f" begun on line {begun.line + 1}, column {begun.column + 1}" if begun else ""
+    return f"{error.context}{since}: {problem}"
 
 
 def _place_of(source: str, offset: int) -> Mark:

@@ -67,7 +67,7 @@ class Section:
             return None
         text = scalar_text(value)
         if required and not text.strip():
-            self.wrong(name, "must not be blank")
+            self.wrong(name, "must not be blank", hint=f"give `{name}` a value")
             return None
         if most is not None and not least <= len(text) <= most:
             self.wrong(

@@ -121,8 +121,8 @@ def _duplicates(found: Findings, what: str, ids: Iterable[str], places: object) 
     if what in ("input", "output"):
         message = f"Invalid Flow: Duplicate {what} with name [{', '.join(repeated)}]"
     at = (*spots[0], "id") if spots else ()
-    lines = sorted({found.document.value_at((*spot, "id")).line for spot in spots})
-    more = f" (also on line {', '.join(map(str, lines[1:]))})" if len(lines) > 1 else ""
+    lines = [found.document.value_at((*spot, "id")).line for spot in spots[1:]]
+    more = f" (also on line {', '.join(map(str, lines))})" if lines else ""
     found.wrong(at, message, hint=f"give each {what} an id of its own{more}", code="flow.duplicate-id")
 
 
