@@ -1,4 +1,5 @@
-"""What workers tell of attempts. A word with an old token is from an attempt that counts no more (flow spec §5.1)."""
+"""What workers tell of attempts. A word with an old token is from an attempt that counts no more (flow spec
+§5.1)."""
 
 from __future__ import annotations
 
@@ -59,7 +60,7 @@ def _delegate_finished(draft: Draft, run: TaskRun, event: on.TaskRunFinished) ->
 
 
 def lost(draft: Draft, event: on.TaskRunLost) -> None:
-    """The worker is gone: the attempt counts as resubmitted, and a new one takes its place (flow spec §8.4)."""
+    """The worker is gone: its attempt counts as resubmitted, a new one takes its place (flow spec §8.4)."""
     run = _current(draft, event.task_run_id, event.token)
     if run is None:
         return

@@ -37,7 +37,9 @@ def selected(ledger: Ledger, parent_id: str | None, task_id: str | None, main: M
     return FINALLY if final and main.ended else main.name
 
 
-def is_through(ledger: Ledger, parent_id: str | None, task_id: str | None, branch: str | None, main: Main) -> bool:
+def is_through(
+    ledger: Ledger, parent_id: str | None, task_id: str | None, branch: str | None, main: Main
+) -> bool:
     """Every task of the selected list has a run that ended, so that the parent ends too."""
     if branch is None:
         return True

@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from batuta.model.execution import TaskRun
+from batuta.model.execution import LoopItem, TaskRun
 from batuta.model.labels import Labels
 from batuta.model.state import State
 from batuta.model.task import LogLevel, Task
@@ -17,7 +17,7 @@ class Command(msgspec.Struct, frozen=True, kw_only=True):
     """Something to be done for one execution."""
 
 
-class RunTask(Command):
+class RunTask(Command, frozen=True, kw_only=True):
     """Run an attempt of a task on a worker, or at once where the task does no input or output."""
 
     run: TaskRun
@@ -26,17 +26,17 @@ class RunTask(Command):
     """The task runs although its execution has ended."""
 
 
-class StopTaskRuns(Command):
+class StopTaskRuns(Command, frozen=True, kw_only=True):
     """Interrupt these attempts, wherever they run."""
 
     task_run_ids: tuple[str, ...]
 
 
-class StopSubflows(Command):
+class StopSubflows(Command, frozen=True, kw_only=True):
     """Kill the executions that this one started and still waits for or left running."""
 
 
-class SetTimer(Command):
+class SetTimer(Command, frozen=True, kw_only=True):
     """Send `DelayElapsed` at an instant."""
 
     timer: str
@@ -45,13 +45,13 @@ class SetTimer(Command):
     token: int = 0
 
 
-class CancelTimers(Command):
+class CancelTimers(Command, frozen=True, kw_only=True):
     """Forget the timers of a task run, or of the whole execution when None."""
 
     task_run_id: str | None = None
 
 
-class StartSubflow(Command):
+class StartSubflow(Command, frozen=True, kw_only=True):
     """Create a child execution; answered by `SubflowCreated` or `SubflowRefused`."""
 
     run: TaskRun
@@ -64,31 +64,50 @@ class StartSubflow(Command):
     schedule_at: datetime | None = None
     trigger: dict[str, Any] = {}
     """Variables under `trigger` in the child (flow spec §16)."""
+    index: int | None = None
+    """Which one, of a task that starts many."""
 
 
-class RestartSubflow(Command):
+class StartIteration(Command, frozen=True, kw_only=True):
+    """Create an execution that runs the children of a Loop for one element."""
+
+    run: TaskRun
+    task: Task
+    item: LoopItem
+
+
+class StoreRows(Command, frozen=True, kw_only=True):
+    """Write rows to a file of a task run; answered by `TaskRunFinished` with its URI under `output`."""
+
+    run: TaskRun
+    rows: list[Any]
+    output: str
+
+
+class RestartSubflow(Command, frozen=True, kw_only=True):
     """Restart the failed child execution of a task run, and follow it again."""
 
     run: TaskRun
     child_id: str
 
 
-class TellParent(Command):
+class TellParent(Command, frozen=True, kw_only=True):
     """Tell the task run that waits for this execution how it ended."""
 
     parent_execution_id: str
     task_run_id: str
+    index: int | None = None
     state: State
     outputs: dict[str, Any] | None = None
 
 
-class CreateExecution(Command):
+class CreateExecution(Command, frozen=True, kw_only=True):
     """Create a new execution of the same flow from this one, at an instant (flow spec §12.3)."""
 
     at: datetime
 
 
-class WriteLog(Command):
+class WriteLog(Command, frozen=True, kw_only=True):
     """Add a line to the execution's log."""
 
     level: LogLevel
@@ -103,6 +122,8 @@ AnyCommand = (
     | SetTimer
     | CancelTimers
     | StartSubflow
+    | StartIteration
+    | StoreRows
     | RestartSubflow
     | TellParent
     | CreateExecution

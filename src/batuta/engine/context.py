@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
+import msgspec
+
 from batuta.engine.ledger import Ledger
 from batuta.engine.world import World
 from batuta.model import labels
@@ -128,8 +130,34 @@ def _parent(names: Names) -> dict[str, Any] | None:
     return parents[0] if parents else None
 
 
+def _outermost(names: Names) -> Ledger:
+    """The execution that people started, seen from inside of loops."""
+    ledger = names.ledger
+    while ledger.outer is not None:
+        ledger = ledger.outer
+    return ledger
+
+
+def _outputs(names: Names) -> dict[str, Any]:
+    outer, ledger = names.ledger.outer, names.ledger
+    outputs = ledger.outputs
+    while outer is not None:
+        outputs = {**outer.outputs, **outputs}
+        outer = outer.outer
+    return outputs
+
+
+def _item(names: Names) -> dict[str, Any] | None:
+    loop = names.ledger.execution.loop
+    if loop is None:
+        return None
+    item: dict[str, Any] = msgspec.to_builtins(loop.item)
+    parents = [msgspec.to_builtins(parent) for parent in loop.parents]
+    return {**item, "parent": parents[0], "parents": parents} if parents else item
+
+
 def _trigger(names: Names) -> dict[str, Any] | None:
-    trigger = names.ledger.execution.trigger
+    trigger = _outermost(names).execution.trigger
     return None if trigger is None else trigger.variables
 
 
@@ -162,8 +190,8 @@ _BUILDERS: dict[str, Callable[[Names], Any]] = {
     "taskrun": _taskrun,
     "parents": _parents,
     "parent": _parent,
-    "inputs": lambda names: names.ledger.execution.inputs,
-    "outputs": lambda names: names.ledger.outputs,
+    "inputs": lambda names: _outermost(names).execution.inputs,
+    "outputs": _outputs,
     "tasks": lambda names: names.ledger.states,
     "trigger": _trigger,
     "schedule": _trigger,
@@ -173,5 +201,5 @@ _BUILDERS: dict[str, Callable[[Names], Any]] = {
     "globals": lambda names: names.world.globals,
     "kestra": _kestra,
     "error": _error,
-    "item": lambda names: names.ledger.execution.loop_item,
+    "item": _item,
 }

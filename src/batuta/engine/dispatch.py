@@ -1,4 +1,5 @@
-"""From a created task run to one that is under way: its condition, then by the kind of its task (flow spec §5.1)."""
+"""From a created task run to one that is under way: its condition, then by the kind of its task (flow spec
+§5.1)."""
 
 from __future__ import annotations
 
@@ -8,6 +9,7 @@ from typing import Any
 import msgspec
 
 from batuta import expr, iso8601
+from batuta.engine import spawning
 from batuta.engine.commands import CancelTimers, RunTask, SetTimer, StartSubflow, StopSubflows, StopTaskRuns
 from batuta.engine.draft import Draft, attempt_ended, attempt_started
 from batuta.engine.endings import end_run, fail_run, finish_attempt
@@ -63,6 +65,8 @@ def dispatch(draft: Draft, run: TaskRun) -> None:
             _update(draft, run, place)
         case Kind.EXECUTABLE:
             _start_subflow(draft, run, place)
+        case Kind.SPAWNING:
+            spawning.begin(draft, run, place)
 
 
 def _handed_over(run: TaskRun) -> TaskRun:

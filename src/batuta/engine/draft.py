@@ -124,7 +124,9 @@ class Draft:
         history = self.execution.state
         for state in states:
             if state is not history.current and state not in EXECUTION_TRANSITIONS[history.current]:
-                raise Bug(f"an execution cannot go from {history.current} to {state}", where=self.execution.id)
+                raise Bug(
+                    f"an execution cannot go from {history.current} to {state}", where=self.execution.id
+                )
             history = history.to(state, self.now)
         self.change_execution(state=history, **changes)
 
@@ -143,7 +145,9 @@ class Draft:
         """
         if parent_id in self._dirty:
             known = self._dirty[parent_id]
-            changed = changed if known is not None and changed is not None and known.id == changed.id else None
+            changed = (
+                changed if known is not None and changed is not None and known.id == changed.id else None
+            )
         else:
             self._queue.append(parent_id)
         self._dirty[parent_id] = changed
@@ -167,7 +171,9 @@ class Draft:
         """What this step changed and asks for."""
         return Step(
             execution=self.execution if self.execution is not self._before else None,
-            task_runs=tuple(self.ledger.runs[run_id] for run_id in self._changed if run_id in self.ledger.runs),
+            task_runs=tuple(
+                self.ledger.runs[run_id] for run_id in self._changed if run_id in self.ledger.runs
+            ),
             removed=tuple(self._removed),
             commands=tuple(self.commands),
         )

@@ -20,21 +20,21 @@ class Event(msgspec.Struct, frozen=True, kw_only=True, tag=True, tag_field="even
     execution_id: str
 
 
-class ExecutionCreated(Event):
+class ExecutionCreated(Event, frozen=True, kw_only=True):
     """The execution's row was written; nothing of it has run."""
 
 
-class ExecutionLoaded(Event):
+class ExecutionLoaded(Event, frozen=True, kw_only=True):
     """The execution was read after a restart of the program: what was under way is looked at again."""
 
 
-class ExecutionFailed(Event):
+class ExecutionFailed(Event, frozen=True, kw_only=True):
     """The program could not make a step of the execution; it ends here."""
 
     reason: str
 
 
-class TaskRunStarted(Event):
+class TaskRunStarted(Event, frozen=True, kw_only=True):
     """A worker began an attempt."""
 
     task_run_id: str
@@ -42,7 +42,7 @@ class TaskRunStarted(Event):
     at: datetime
 
 
-class TaskRunFinished(Event):
+class TaskRunFinished(Event, frozen=True, kw_only=True):
     """An attempt ended: SUCCESS, WARNING, FAILED, KILLED or SKIPPED."""
 
     task_run_id: str
@@ -57,7 +57,7 @@ class TaskRunFinished(Event):
     """The execution's new labels, from tasks that change them."""
 
 
-class TaskRunLost(Event):
+class TaskRunLost(Event, frozen=True, kw_only=True):
     """The worker of an attempt is gone."""
 
     task_run_id: str
@@ -75,27 +75,31 @@ class ChildRunReported(Event, kw_only=True):
     at: datetime
 
 
-class SubflowCreated(Event):
+class SubflowCreated(Event, frozen=True, kw_only=True):
     """The child execution that a task run asked for exists now."""
 
+    index: int | None = None
     task_run_id: str
     token: int
     child_id: str
 
 
-class SubflowRefused(Event):
+class SubflowRefused(Event, frozen=True, kw_only=True):
     """The child execution that a task run asked for could not be created."""
 
+    index: int | None = None
     task_run_id: str
     token: int
     reason: str
 
 
-class SubflowEnded(Event):
+class SubflowEnded(Event, frozen=True, kw_only=True):
     """A child execution has ended, and everything that follows on its end."""
 
     task_run_id: str
     child_id: str
+    index: int | None = None
+    """Which one, of a task that starts many."""
     state: State
     outputs: dict[str, Any] | None = None
 
@@ -108,17 +112,17 @@ class DelayElapsed(Event, kw_only=True):
     token: int = 0
 
 
-class KillRequested(Event):
+class KillRequested(Event, frozen=True, kw_only=True):
     """Somebody wants the execution to stop."""
 
     cascade: bool = True
 
 
-class PauseRequested(Event):
+class PauseRequested(Event, frozen=True, kw_only=True):
     """Somebody wants nothing new to start."""
 
 
-class ResumeRequested(Event):
+class ResumeRequested(Event, frozen=True, kw_only=True):
     """Somebody lets a paused execution go on."""
 
     inputs: dict[str, Any] = {}
@@ -128,15 +132,15 @@ class ResumeRequested(Event):
     """Which pause; None for the first that is paused."""
 
 
-class RestartRequested(Event):
+class RestartRequested(Event, frozen=True, kw_only=True):
     """Somebody wants what failed to be tried again."""
 
 
-class ForceRunRequested(Event):
+class ForceRunRequested(Event, frozen=True, kw_only=True):
     """Somebody wants the execution to go on whatever holds it."""
 
 
-class LabelsChanged(Event):
+class LabelsChanged(Event, frozen=True, kw_only=True):
     """Somebody replaced the labels of an ended execution."""
 
     labels: Labels

@@ -1,7 +1,7 @@
 """One execution in memory: its row, its task runs, and the indexes that make a step cost by what it changes.
 
-A ledger is changed only through its own methods, by a `Draft`; each change can be undone, so that a step which
-fails in the middle leaves the ledger as it was.
+A ledger is changed only through its own methods, by a `Draft`; each change can be undone, so that a step
+which fails in the middle leaves the ledger as it was.
 """
 
 from __future__ import annotations
@@ -21,8 +21,16 @@ Undo = Callable[[], None]
 class Ledger:
     """An execution with all its task runs, indexed."""
 
-    def __init__(self, execution: Execution, outline: Outline, runs: Iterable[TaskRun] = ()) -> None:
+    def __init__(
+        self,
+        execution: Execution,
+        outline: Outline,
+        runs: Iterable[TaskRun] = (),
+        outer: Ledger | None = None,
+    ) -> None:
         self.execution = execution
+        self.outer = outer
+        """The execution around an iteration of a Loop: its names are visible inside."""
         self.outline = outline
         self.runs: dict[str, TaskRun] = {}
         """By id, in order of creation."""
@@ -105,7 +113,10 @@ class Ledger:
             self._started[run.parent_id, run.task_id] = self._started.get((run.parent_id, run.task_id), 0) + 1
         else:
             if state is not old.state.current and state not in TASK_RUN_TRANSITIONS[old.state.current]:
-                raise Bug(f"a task run cannot go from {old.state.current} to {state}", where=f"{run.task_id} {run.id}")
+                raise Bug(
+                    f"a task run cannot go from {old.state.current} to {state}",
+                    where=f"{run.task_id} {run.id}",
+                )
             tally.count(old.state.current, -1)
         tally.count(state, 1)
         self.runs[run.id] = run
@@ -152,7 +163,7 @@ class Ledger:
 
     def _rebuild(self, runs: list[TaskRun]) -> None:
         forms = self.forms
-        self.__init__(self.execution, self.outline, sorted(runs, key=lambda run: run.ordinal))  # type: ignore[misc]
+        self.__init__(self.execution, self.outline, sorted(runs, key=lambda run: run.ordinal), self.outer)  # type: ignore[misc]
         self.forms = {run_id: form for run_id, form in forms.items() if run_id in self.runs}
 
     def replace_execution(self, execution: Execution) -> Undo:

@@ -8,19 +8,20 @@ from typing import Any
 
 from batuta import expr, flows
 from batuta.engine import events as on
-from batuta.engine import looping, pausing
+from batuta.engine import looping, pausing, spawning
 from batuta.engine.commands import CancelTimers, RunTask, SetTimer, TellParent
 from batuta.engine.dispatch import PAUSE_TIMER, TIMEOUT_TIMER, dispatch
 from batuta.engine.draft import Draft, attempt_ended
 from batuta.engine.endings import RETRY_TIMER
+from batuta.engine.flowables.loop import declared_outputs
 from batuta.engine.outline import AFTER_EXECUTION, Kind
 from batuta.errors import BatutaError
 from batuta.model import labels as words
-from batuta.model.execution import Execution, ExecutionKind, ExecutionTrigger
+from batuta.model.execution import Execution, ExecutionKind, ExecutionTrigger, LoopItem, LoopRun, TaskRun
 from batuta.model.flow import Flow
 from batuta.model.labels import Label
 from batuta.model.state import History, State
-from batuta.model.task import LogLevel
+from batuta.model.task import LogLevel, Task
 
 SCHEDULE_TIMER = "schedule"
 PARENT_RUN = "taskRunId"
@@ -40,8 +41,8 @@ def new_execution(
 ) -> Execution:
     """The row of a new execution of a flow, in the state CREATED.
 
-    Labels are the flow's own without those of the system, then the caller's, then a correlation id where the caller
-    gave none (flow spec §1.2).
+    Labels are the flow's own without those of the system, then the caller's, then a correlation id where the
+    caller gave none (flow spec §1.2).
     """
     own = (label for label in flow.labels if not label.is_system)
     merged = words.merged(own, labels)
@@ -61,6 +62,39 @@ def new_execution(
         original_created_at=now,
         schedule_at=schedule_at,
         kind=kind,
+    )
+
+
+def new_iteration(
+    parent: Execution, *, id: str, run: TaskRun, task: Task, item: LoopItem, now: datetime
+) -> Execution:
+    """The row of one iteration of a Loop (flow spec §6.9)."""
+    around = () if parent.loop is None else (parent.loop.item, *parent.loop.parents)
+    return Execution(
+        id=id,
+        namespace=parent.namespace,
+        flow_id=parent.flow_id,
+        revision=parent.revision,
+        state=History.starting(now),
+        labels=parent.labels,
+        variables=parent.variables,
+        trigger=ExecutionTrigger(
+            task.id,
+            task.type,
+            {
+                "executionId": parent.id,
+                "namespace": parent.namespace,
+                "flowId": parent.flow_id,
+                "flowRevision": parent.revision,
+                PARENT_RUN: run.id,
+                spawning.ITERATION: item.index,
+            },
+        ),
+        parent_id=parent.id,
+        original_id=parent.original_id,
+        original_created_at=now,
+        kind=ExecutionKind.LOOP,
+        loop=LoopRun(task_id=task.id, task_run_id=run.id, execution_id=parent.id, item=item, parents=around),
     )
 
 
@@ -134,12 +168,12 @@ def delay_elapsed(draft: Draft, event: on.DelayElapsed) -> None:
 def finish(draft: Draft, state: State) -> None:
     """All tasks are through: render the flow's outputs and end (flow spec §5.5, §3)."""
     draft.move_execution(state)
-    flow = draft.ledger.outline.flow
-    if not flow.outputs or draft.execution.kind is ExecutionKind.LOOP:
-        return
+    root = draft.ledger.outline.root
     try:
-        rendered = {output.id: draft.render_deep(output.value) for output in flow.outputs}
-        draft.change_execution(outputs=flows.type_outputs(flow.outputs, rendered))
+        declared = draft.ledger.outline.flow.outputs if root is None else declared_outputs(root)
+        if declared:
+            rendered = {output.id: draft.render_deep(output.value) for output in declared}
+            draft.change_execution(outputs=flows.type_outputs(declared, rendered))
     except (expr.ExpressionError, BatutaError) as error:
         draft.log(LogLevel.ERROR, f"Failed to render output values: {error}")
         draft.move_execution(State.FAILED)
@@ -168,7 +202,10 @@ def settle_if_over(draft: Draft) -> None:
     after = ledger.outline.branch(None, AFTER_EXECUTION)
     if ledger.tally(None, AFTER_EXECUTION).ended < len(after):
         return
-    if any(ledger.runs[run_id].state.current is State.KILLING for run_id in ledger.open_leaves | ledger.open_flowables):
+    if any(
+        ledger.runs[run_id].state.current is State.KILLING
+        for run_id in ledger.open_leaves | ledger.open_flowables
+    ):
         return
     draft.change_execution(settled=True)
     trigger = execution.trigger
@@ -178,9 +215,8 @@ def settle_if_over(draft: Draft) -> None:
             TellParent(
                 parent_execution_id=str(trigger.variables["executionId"]),
                 task_run_id=waiting,
+                index=trigger.variables.get(spawning.ITERATION),
                 state=execution.state.current,
                 outputs=draft.execution.outputs,
             )
         )
-
-

@@ -1,17 +1,18 @@
 """The engine: one event in, changes and commands out. START HERE.
 
-Theory of operation. An execution is held as a `Ledger`: its row, its task runs and counters over them. `advance`
-makes one step: `record` writes down what happened, `settle` then follows the consequences until none is left, and
-the result is a `Step` with the rows that changed and the commands to carry out once those rows are durable.
+Theory of operation. An execution is held as a `Ledger`: its row, its task runs and counters over them.
+`advance` makes one step: `record` writes down what happened, `settle` then follows the consequences until
+none is left, and the result is a `Step` with the rows that changed and the commands to carry out once those
+rows are durable.
 
-What follows from a change is found without searching: a change marks its parent as dirty, and `settle` looks at
-dirty parents only. For each it asks `branch.selected` which list of children is its turn, and the flowable which
-children to start; a parent that is through with its list ends, which marks *its* parent. A step therefore costs by
-what it changes, not by how much has run before.
+What follows from a change is found without searching: a change marks its parent as dirty, and `settle` looks
+at dirty parents only. For each it asks `branch.selected` which list of children is its turn, and the flowable
+which children to start; a parent that is through with its list ends, which marks *its* parent. A step
+therefore costs by what it changes, not by how much has run before.
 
-The engine reads its arguments and nothing else: time and outside values are handed in, ids are derived, and an
-expression that lacks an outside value ends the step with `expr.MissingFact`, leaving the ledger as it was; the
-caller fetches the value and makes the step again.
+The engine reads its arguments and nothing else: time and outside values are handed in, ids are derived, and
+an expression that lacks an outside value ends the step with `expr.MissingFact`, leaving the ledger as it was;
+the caller fetches the value and makes the step again.
 """
 
 from __future__ import annotations
@@ -49,8 +50,8 @@ def advance(
 ) -> Step:
     """Advance one execution by one event.
 
-    The ledger takes the changes; if the step fails it is as it was before. The same ledger, event, facts and time
-    give the same step.
+    The ledger takes the changes; if the step fails it is as it was before. The same ledger, event, facts and
+    time give the same step.
 
     Args:
         ledger: the execution, indexed; read at the revision it was created with.
@@ -152,7 +153,8 @@ def _next_of_list(draft: Draft, parent_id: str | None, task_id: str | None, bran
 
 
 def _following(draft: Draft, parent_id: str | None, tasks: tuple[Task, ...], last_id: str | None) -> Task:
-    """The task behind the one that ran last, found by its id: a restart may use another revision (flow spec §5.2)."""
+    """The task behind the one that ran last, found by its id: a restart may use another revision (flow spec
+    §5.2)."""
     last = None if last_id is None else draft.ledger.run(last_id)
     at = next((index for index, task in enumerate(tasks) if last is not None and task.id == last.task_id), -1)
     return tasks[at + 1] if at + 1 < len(tasks) else tasks[-1]
@@ -163,13 +165,15 @@ def _look_at_flowable(draft: Draft, run: TaskRun, changed: TaskRun | None) -> No
     ledger = draft.ledger
     place = ledger.outline.place(run.task_id)
     task = place.task
+    if not is_flowable(ledger.outline.kind(task)):
+        return
     if run.state.current is State.KILLING:
         if all(child.is_ended for child in ledger.children(run.id)):
             end_flowable(draft, run, State.KILLED)
         return
-    if run.state.current is not State.RUNNING or not lifecycle.may_schedule(draft, after=place.after_execution):
-        return
-    if not is_flowable(ledger.outline.kind(task)):
+    if run.state.current is not State.RUNNING or not lifecycle.may_schedule(
+        draft, after=place.after_execution
+    ):
         return
     try:
         flowable: Flowable = form_of(draft, run)
@@ -210,5 +214,3 @@ def _end(draft: Draft, run: TaskRun, flowable: Flowable, scope: Scope, main: Mai
         return
     target = scope.memo.get("target")
     end_flowable(draft, run, State(target) if target and state is State.SUCCESS else state)
-
-

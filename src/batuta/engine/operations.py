@@ -52,13 +52,18 @@ def _has_open_children(draft: Draft, run: TaskRun) -> bool:
 def _on_a_worker(draft: Draft, run: TaskRun) -> bool:
     place = draft.ledger.outline.places.get(run.task_id)
     kind = None if place is None else draft.ledger.outline.kind(place.task)
-    return kind in (Kind.RUNNABLE, Kind.INLINE) or (kind is Kind.DELEGATED and "worker" not in (run.memo or {}))
+    return kind in (Kind.RUNNABLE, Kind.INLINE) or (
+        kind is Kind.DELEGATED and "worker" not in (run.memo or {})
+    )
 
 
 def _waits_for_child(draft: Draft, run: TaskRun) -> bool:
     place = draft.ledger.outline.places.get(run.task_id)
-    waits = place is not None and draft.ledger.outline.kind(place.task) is Kind.EXECUTABLE
-    return waits and "executionId" in (run.outputs or {})
+    kind = None if place is None else draft.ledger.outline.kind(place.task)
+    if kind is Kind.SPAWNING:
+        memo = run.memo or {}
+        return bool(memo.get("started", 0) > sum(memo.get("states", {}).values()))
+    return kind is Kind.EXECUTABLE and "executionId" in (run.outputs or {})
 
 
 def restart(draft: Draft) -> None:

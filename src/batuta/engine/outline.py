@@ -31,6 +31,8 @@ class Kind(Enum):
     """A flowable whose `tasks` run on one worker as one job: WorkingDirectory."""
     UPDATING = "updating"
     EXECUTABLE = "executable"
+    SPAWNING = "spawning"
+    """A task that starts many executions: Loop, and the middle part of ForEachItem."""
 
 
 class Place(msgspec.Struct, frozen=True):
@@ -46,17 +48,18 @@ class Place(msgspec.Struct, frozen=True):
 class Outline:
     """Lookups over the tasks of one flow; disabled tasks are left out, for they do not take part.
 
-    With `root`, the id of a Loop task, it is the outline of one iteration: the children of that task stand where
-    those of the flow stand otherwise.
+    With `root`, the id of a Loop task, it is the outline of one iteration: the children of that task stand
+    where those of the flow stand otherwise.
     """
 
     def __init__(self, flow: Flow, root: str | None = None) -> None:
         self.flow = flow
+        self.root = None if root is None else next((task for task in flow.walk() if task.id == root), None)
         self.places: dict[str, Place] = {}
         self._branches: dict[tuple[str | None, str], tuple[Task, ...]] = {}
         self._forms: dict[str, Form[Any]] = {}
         self._kinds: dict[str, Kind] = {}
-        if root is None:
+        if self.root is None:
             branches = {
                 TASKS: flow.tasks,
                 ERRORS: flow.errors,
@@ -64,7 +67,7 @@ class Outline:
                 AFTER_EXECUTION: flow.after_execution,
             }
         else:
-            branches = next((task.branches for task in flow.walk() if task.id == root), {})
+            branches = self.root.branches
         for name, tasks in branches.items():
             self._add(None, name, tasks, after=name == AFTER_EXECUTION)
 
@@ -73,7 +76,7 @@ class Outline:
         self._branches[parent, branch] = enabled
         for index, task in enumerate(enabled):
             self.places[task.id] = Place(task, parent, branch, index, after)
-            for name, children in task.branches.items():
+            for name, children in branches_of(task).items():
                 self._add(task.id, name, children, after=after)
 
     def branch(self, parent: str | None, name: str) -> tuple[Task, ...]:
@@ -108,6 +111,18 @@ class Outline:
         if form is None:
             form = self._forms[task.id] = Form(load(task), task.properties)
         return form
+
+
+def branches_of(task: Task) -> dict[str, tuple[Task, ...]]:
+    """The lists of a task's children; those that its type stands for, where it is short for several tasks."""
+    if task.type == "io.kestra.plugin.core.flow.ForEachItem":
+        from batuta.engine.flowables import foreach_item
+
+        return foreach_item.expanded(task)
+    if task.type == "io.kestra.plugin.core.flow.Loop":
+        # Its children belong to the executions that it starts.
+        return {}
+    return task.branches
 
 
 def load(task: Task) -> type[Any]:

@@ -24,7 +24,12 @@ def pause_execution(draft: Draft) -> None:
 def first_paused(draft: Draft) -> TaskRun | None:
     """The Pause that a resume is meant for when it names none."""
     return next(
-        (run for run in draft.ledger.runs.values() if run.state.current is State.PAUSED and is_pause(draft, run)), None
+        (
+            run
+            for run in draft.ledger.runs.values()
+            if run.state.current is State.PAUSED and is_pause(draft, run)
+        ),
+        None,
     )
 
 
@@ -46,7 +51,11 @@ def resume(draft: Draft, event: on.ResumeRequested) -> None:
         outputs: dict[str, Any] = {}
         if event.inputs:
             outputs["onResume"] = event.inputs
-        outputs["resumed"] = {"by": event.by, "on": draft.now.isoformat().replace("+00:00", "Z"), "to": "RUNNING"}
+        outputs["resumed"] = {
+            "by": event.by,
+            "on": draft.now.isoformat().replace("+00:00", "Z"),
+            "to": "RUNNING",
+        }
         leave(draft, run, State.SUCCESS, outputs)
 
 
@@ -64,7 +73,9 @@ def delay_over(draft: Draft, run: TaskRun) -> None:
         case PauseBehavior.CANCEL:
             draft.move(run, State.CANCELLED, attempts=attempt_ended(run, State.CANCELLED, draft.now))
             for ancestor in draft.ledger.ancestors(run):
-                draft.move(ancestor, State.CANCELLED, attempts=attempt_ended(ancestor, State.CANCELLED, draft.now))
+                draft.move(
+                    ancestor, State.CANCELLED, attempts=attempt_ended(ancestor, State.CANCELLED, draft.now)
+                )
             draft.move_execution(State.CANCELLED)
             draft.command(CancelTimers())
             draft.touch(None)

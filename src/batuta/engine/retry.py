@@ -13,7 +13,7 @@ from batuta.model.task import RetryKind, RetryPolicy
 
 
 def policy_of(ledger: Ledger, run: TaskRun) -> RetryPolicy | None:
-    """The task's own policy, else that of the closest flowable around it, else the flow's (flow spec §12.3)."""
+    """The task's own policy, else that of the closest flowable around it, else the flow's (flow §12.3)."""
     place = ledger.outline.places.get(run.task_id)
     while place is not None:
         if place.task.retry is not None:
@@ -28,10 +28,14 @@ def next_attempt_at(policy: RetryPolicy, attempts: Sequence[Attempt], *, seed: s
     `attempts` are in order and none is empty; the first one's start opens `max_duration`. `seed` decides the
     interval of a random policy, so that the same step gives the same date. Source: flow spec §12.2.
     """
-    return next_date(policy, len(attempts), attempts[0].state.started_at, attempts[-1].state.changed_at, seed=seed)
+    return next_date(
+        policy, len(attempts), attempts[0].state.started_at, attempts[-1].state.changed_at, seed=seed
+    )
 
 
-def next_date(policy: RetryPolicy, made: int, first: datetime, last: datetime, *, seed: str = "") -> datetime | None:
+def next_date(
+    policy: RetryPolicy, made: int, first: datetime, last: datetime, *, seed: str = ""
+) -> datetime | None:
     """The date after `made` attempts of which the first began at `first` and the latest ended at `last`."""
     if policy.max_attempts is not None and made >= policy.max_attempts:
         return None

@@ -15,7 +15,8 @@ if TYPE_CHECKING:
 
 
 class Scope:
-    """The view of one flowable run. `changed` is the child whose change is the reason to look; None when unknown."""
+    """The view of one flowable run. `changed` is the child whose change is the reason to look; None when
+    unknown."""
 
     __slots__ = ("_draft", "changed", "run", "task")
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from batuta.engine import events as on
+from batuta.engine import spawning
 from batuta.engine.commands import RestartSubflow
 from batuta.engine.dispatch import dispatch, form_of
 from batuta.engine.draft import Draft, attempt_started
@@ -20,7 +21,7 @@ _TRANSMITTED = (State.FAILED, State.KILLED, State.WARNING, State.PAUSED)
 def created(draft: Draft, event: on.SubflowCreated) -> None:
     """The child exists: its id is an output at once, and who does not wait is done."""
     run = draft.ledger.run(event.task_run_id)
-    if run is None or run.is_ended or run.token != event.token:
+    if run is None or run.is_ended or run.token != event.token or event.index is not None:
         return
     outputs: dict[str, Any] = {"executionId": event.child_id}
     subflow: Subflow = form_of(draft, run)
@@ -41,6 +42,9 @@ def refused(draft: Draft, event: on.SubflowRefused) -> None:
     run = draft.ledger.run(event.task_run_id)
     if run is None or run.is_ended or run.token != event.token:
         return
+    if event.index is not None:
+        spawning.ended(draft, run, event)
+        return
     draft.log(LogLevel.ERROR, event.reason, run)
     finish_attempt(draft, run, State.FAILED, None)
 
@@ -48,6 +52,9 @@ def refused(draft: Draft, event: on.SubflowRefused) -> None:
 def ended(draft: Draft, event: on.SubflowEnded) -> None:
     """The child has ended: the task ends like it, or succeeds, as it was told to."""
     run = draft.ledger.run(event.task_run_id)
+    if run is not None and not run.is_ended and event.index is not None:
+        spawning.ended(draft, run, event)
+        return
     if run is None or run.is_ended or (run.outputs or {}).get("executionId") not in (None, event.child_id):
         return
     subflow: Subflow = form_of(draft, run)

@@ -24,7 +24,9 @@ from batuta.plugin.task import InlineTask, TaskFailed
 class InlineAttempt:
     """An `InlineContext` that collects what the task says."""
 
-    def __init__(self, ledger: Ledger, command: RunTask, *, world: World, facts: expr.Facts | None, now: datetime) -> None:
+    def __init__(
+        self, ledger: Ledger, command: RunTask, *, world: World, facts: expr.Facts | None, now: datetime
+    ) -> None:
         self._ledger = ledger
         self._run: TaskRun = command.run
         self._task = command.task

@@ -67,6 +67,10 @@ class Live:
         ledger = self._ledgers.get(execution_id)
         if ledger is not None:
             return ledger
+        ledger = await self._load(execution_id)
+        return None if ledger is None else self._ledgers.setdefault(execution_id, ledger)
+
+    async def _load(self, execution_id: str) -> Ledger | None:
         execution = await self._store.executions.get(execution_id)
         if execution is None:
             return None
@@ -76,8 +80,11 @@ class Live:
         except (FlowError, NotFound):
             # It ends at its next step, which finds none of its tasks; see `broken`.
             flow = Flow(id=execution.flow_id, namespace=execution.namespace, revision=execution.revision)
-        ledger = self._ledgers.setdefault(execution_id, Ledger(execution, outline_of(flow, execution.loop_task), runs))
-        return ledger
+        if execution.loop is None:
+            return Ledger(execution, outline_of(flow), runs)
+        outer_id = execution.loop.execution_id
+        outer = self._ledgers.get(outer_id) or await self._load(outer_id)
+        return Ledger(execution, outline_of(flow, execution.loop.task_id), runs, outer)
 
     async def broken(self, ledger: Ledger) -> str | None:
         """Why the execution's flow cannot run, or None when it can."""

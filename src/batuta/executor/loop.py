@@ -1,7 +1,7 @@
 """The executor: takes events, makes steps, commits them together, then sends hints. START HERE.
 
-It holds no rule about flows; those are in `engine`. What it knows is order (commit before effect, one step at a
-time per execution) and economy (many executions share one transaction).
+It holds no rule about flows; those are in `engine`. What it knows is order (commit before effect, one step at
+a time per execution) and economy (many executions share one transaction).
 """
 
 from __future__ import annotations
@@ -9,6 +9,8 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import deque
+
+import msgspec
 
 from batuta import expr
 from batuta.bus.port import AnyHint, ExecutionChanged, JobsWaiting, LogsWritten, StopAttempts
@@ -22,12 +24,14 @@ from batuta.errors import BatutaError, StoreError
 from batuta.executor.inbox import ExecutorInbox, Item
 from batuta.executor.inline import InlineAttempt, run_inline
 from batuta.executor.live import Live
-from batuta.executor.plan import NEW_EXECUTION_TIMER, Aftermath, plan
+from batuta.executor.plan import NEW_EXECUTION_TIMER, Aftermath, Asked, plan
 from batuta.executor.starting import Starting
 from batuta.executor.timers import Timers
 from batuta.lookups import Lookups
 from batuta.model.execution import Execution
+from batuta.model.state import State
 from batuta.ports import Ports
+from batuta.storage import uris
 from batuta.store.batch import Batch
 
 MOST_EVENTS = 256
@@ -76,7 +80,7 @@ class Executor:
         self._timers = Timers(ports.clock, inbox)
         self._fetching: set[asyncio.Task[None]] = set()
         self.recovered = asyncio.Event()
-        """Set once everything that an earlier process left is queued; before that no worker may take a job."""
+        """Set once all that an earlier process left is queued; before that no worker may take a job."""
 
     async def run(self) -> None:
         """Work until cancelled."""
@@ -107,7 +111,9 @@ class Executor:
         self._timers.set(this.batch.timers)
         for item in this.next:
             self._inbox.push(item)
-        for event, posted_id in zip(this.posted, ids[-len(this.posted) :] if this.posted else [], strict=True):
+        for event, posted_id in zip(
+            this.posted, ids[-len(this.posted) :] if this.posted else [], strict=True
+        ):
             self._inbox.push(Item(event=event, execution_id=event.execution_id, posted_id=posted_id))
         hints = self._hints(this)
         if hints:
@@ -153,7 +159,8 @@ class Executor:
                     self._inbox.set_aside(later)
                 return
             except Exception as error:
-                # The border of the loop: a step that cannot be made ends its execution, never the loop or the round.
+                # The border of the loop: a step that cannot be made ends its execution, never the loop or the
+                # round.
                 log.exception("a step failed (execution %s)", item.execution_id)
                 await self._give_up(item, ledger, f"{type(error).__name__}: {error}", this)
 
@@ -255,7 +262,7 @@ class Executor:
 
     async def _answer(
         self,
-        command: do.StartSubflow | do.RestartSubflow | do.StopSubflows | do.TellParent,
+        command: Asked,
         ledger: Ledger,
         this: Round,
     ) -> on.AnyEvent | None:
@@ -270,6 +277,7 @@ class Executor:
                         execution_id=execution_id,
                         task_run_id=command.run.id,
                         token=command.run.token,
+                        index=command.index,
                         reason=str(error),
                     )
                 self._begin(child, Ledger(child, outline_of(flow)), this)
@@ -277,8 +285,15 @@ class Executor:
                     execution_id=execution_id,
                     task_run_id=command.run.id,
                     token=command.run.token,
+                    index=command.index,
                     child_id=child.id,
                 )
+            case do.StartIteration():
+                iteration = self._starting.iteration(ledger.execution, command)
+                outline = outline_of(ledger.outline.flow, command.task.id)
+                self._begin(iteration, Ledger(iteration, outline, outer=ledger), this)
+            case do.StoreRows():
+                return await self._store_rows(command, ledger)
             case do.RestartSubflow():
                 return await self._restart_child(command, execution_id, this)
             case do.StopSubflows():
@@ -290,11 +305,30 @@ class Executor:
                         execution_id=command.parent_execution_id,
                         task_run_id=command.task_run_id,
                         child_id=execution_id,
+                        index=command.index,
                         state=command.state,
                         outputs=command.outputs,
                     )
                 )
         return None
+
+    async def _store_rows(self, command: do.StoreRows, ledger: Ledger) -> on.AnyEvent:
+        """Write a row file; JSON lines are valid Ion."""
+        execution, run = ledger.execution, command.run
+        uri = uris.task_file(
+            execution.namespace, execution.flow_id, execution.id, run.task_id, run.id, "outputs.ion"
+        )
+        state, outputs = State.SUCCESS, {command.output: uri}
+        try:
+            await self._ports.storage.put(
+                uri, b"".join(msgspec.json.encode(row) + b"\n" for row in command.rows)
+            )
+        except BatutaError as error:
+            log.error("rows of a task run were not stored: %s", error)
+            state, outputs = State.FAILED, {}
+        return on.TaskRunFinished(
+            execution_id=execution.id, task_run_id=run.id, token=run.token, state=state, outputs=outputs
+        )
 
     def _begin(self, execution: Execution, ledger: Ledger, this: Round) -> None:
         this.batch.executions[execution.id] = execution
@@ -308,7 +342,9 @@ class Executor:
         stored = await self._store.executions.children(execution_id)
         return list(dict.fromkeys([*(child.id for child in stored), *self.live.children(execution_id)]))
 
-    async def _restart_child(self, command: do.RestartSubflow, execution_id: str, this: Round) -> on.AnyEvent | None:
+    async def _restart_child(
+        self, command: do.RestartSubflow, execution_id: str, this: Round
+    ) -> on.AnyEvent | None:
         child = await self.live.get(command.child_id)
         if child is None:
             return on.SubflowRefused(
@@ -375,7 +411,9 @@ class Executor:
         for job in await self._store.jobs.of_other_workers(""):
             self._inbox.push(
                 Item(
-                    event=on.TaskRunLost(execution_id=job.execution_id, task_run_id=job.task_run_id, token=job.token),
+                    event=on.TaskRunLost(
+                        execution_id=job.execution_id, task_run_id=job.task_run_id, token=job.token
+                    ),
                     execution_id=job.execution_id,
                 )
             )

@@ -21,12 +21,18 @@ NEW_EXECUTION_TIMER = "new-execution"
 _NEEDS_WORKER = (Kind.RUNNABLE, Kind.DELEGATED)
 
 
+Asked = (
+    do.StartSubflow | do.StartIteration | do.StoreRows | do.RestartSubflow | do.StopSubflows | do.TellParent
+)
+"""Commands that reach beyond the rows of their own execution."""
+
+
 class Aftermath(msgspec.Struct):
     """What the executor still has to do for commands, and whom to tell once the batch is durable."""
 
     inline: list[do.RunTask] = []
     """Attempts to make here."""
-    asked: list[do.StartSubflow | do.RestartSubflow | do.StopSubflows | do.TellParent] = []
+    asked: list[Asked] = []
     """Commands about other executions."""
     stopped: list[str] = []
     """Task runs whose attempts shall stop."""
@@ -71,13 +77,15 @@ def plan(step: Step, ledger: Ledger, batch: Batch, now: datetime) -> Aftermath:
                 )
             case do.CreateExecution():
                 batch.timers.append(
-                    Timer(execution_id=execution_id, task_run_id=None, timer=NEW_EXECUTION_TIMER, at=command.at)
+                    Timer(
+                        execution_id=execution_id, task_run_id=None, timer=NEW_EXECUTION_TIMER, at=command.at
+                    )
                 )
             case do.CancelTimers():
                 batch.cancelled_timers.append((execution_id, command.task_run_id))
             case do.StopTaskRuns():
                 after.stopped += command.task_run_ids
-            case do.StartSubflow() | do.RestartSubflow() | do.StopSubflows() | do.TellParent():
+            case _:
                 after.asked.append(command)
     return after
 

@@ -7,8 +7,8 @@ from datetime import datetime
 import msgspec
 
 from batuta import expr, flows, ids
-from batuta.engine.commands import StartSubflow
-from batuta.engine.lifecycle import new_execution
+from batuta.engine.commands import StartIteration, StartSubflow
+from batuta.engine.lifecycle import new_execution, new_iteration
 from batuta.errors import BatutaError, Conflict
 from batuta.executor.live import FlowSource
 from batuta.lookups import Lookups
@@ -44,7 +44,7 @@ class Starting:
             raise Conflict(f"Cannot execute a flow which is disabled: {key}")
         execution = new_execution(
             flow,
-            id=ids.derived_id(command.run.id, "child", command.run.token),
+            id=ids.derived_id(command.run.id, "child", command.run.token, command.index or 0),
             inputs=await self._inputs(flow, command),
             labels=command.labels,
             trigger=ExecutionTrigger(command.task.id, command.task.type, command.trigger),
@@ -52,6 +52,17 @@ class Starting:
             schedule_at=command.schedule_at,
         )
         return execution, flow
+
+    def iteration(self, parent: Execution, command: StartIteration) -> Execution:
+        """The execution of one iteration of a Loop."""
+        return new_iteration(
+            parent,
+            id=ids.derived_id(command.run.id, "iteration", command.run.token, command.item.index),
+            run=command.run,
+            task=command.task,
+            item=command.item,
+            now=self._clock.now(),
+        )
 
     async def _inputs(self, flow: Flow, command: StartSubflow) -> dict[str, object]:
         names = {"flow": {"id": flow.id, "namespace": flow.namespace}, "namespace": {"id": flow.namespace}}
@@ -68,14 +79,18 @@ class Starting:
         raise BatutaError(f"the inputs of {flow.key} ask for more than {MOST_LOOKUPS} outside values")
 
     def repetition(self, execution: Execution) -> Execution:
-        """The next try of an execution that was RETRIED: the same again, from the beginning (flow spec §12.3)."""
+        """The next try of an execution that was RETRIED: the same again, from the beginning (flow spec
+        §12.3)."""
         return replay_of(
-            execution, id=ids.derived_id(execution.id, "retry", execution.attempt_number), now=self._clock.now()
+            execution,
+            id=ids.derived_id(execution.id, "retry", execution.attempt_number),
+            now=self._clock.now(),
         )
 
 
 def replay_of(execution: Execution, *, id: str, now: datetime) -> Execution:
-    """A new execution with the same inputs, labels, trigger and revision, that has run nothing (flow spec §15.2)."""
+    """A new execution with the same inputs, labels, trigger and revision, that has run nothing (flow spec
+    §15.2)."""
     return msgspec.structs.replace(
         execution,
         id=id,

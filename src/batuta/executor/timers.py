@@ -18,8 +18,6 @@ LONGEST_NAP_SECONDS = 3600.0
 _Key = tuple[str, str | None, str]
 
 
-
-
 class Timers:
     """All timers of the executions of this process; their rows in the store are the truth."""
 
@@ -77,6 +75,9 @@ class Timers:
 
     def _elapse(self, timer: Timer) -> None:
         event = DelayElapsed(
-            execution_id=timer.execution_id, task_run_id=timer.task_run_id, timer=timer.timer, token=timer.token
+            execution_id=timer.execution_id,
+            task_run_id=timer.task_run_id,
+            timer=timer.timer,
+            token=timer.token,
         )
         self._inbox.push(Item(event=event, execution_id=timer.execution_id, timer=timer))

@@ -39,7 +39,8 @@ class TaskRun(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     retry_at: datetime | None = None
     """When the next attempt starts; None when none is due."""
     memo: dict[str, Any] | None = None
-    """What a flowable decided when it began (values to loop over, branch taken), so that it never decides twice."""
+    """What a flowable decided when it began (values to loop over, branch taken), so that it never decides
+    twice."""
     dynamic: bool = False
     """Made by a worker, not by the engine."""
 
@@ -66,6 +67,26 @@ class ExecutionTrigger(msgspec.Struct, frozen=True):
     variables: dict[str, Any] = {}
 
 
+class LoopItem(msgspec.Struct, frozen=True, omit_defaults=True):
+    """One element of a Loop's values."""
+
+    value: str
+    index: int
+    key: str | None = None
+    """The key of the element where the values are a map."""
+
+
+class LoopRun(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_defaults=True):
+    """Which iteration of which Loop an execution is (flow spec §6.9)."""
+
+    task_id: str
+    task_run_id: str
+    execution_id: str
+    item: LoopItem
+    parents: tuple[LoopItem, ...] = ()
+    """The elements of the loops around, innermost first."""
+
+
 class Execution(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One run of a flow, without its task runs."""
 
@@ -87,10 +108,8 @@ class Execution(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     kind: ExecutionKind = ExecutionKind.NORMAL
     next_ordinal: int = 0
     """The ordinal that the next task run gets."""
-    loop_task: str | None = None
-    """For an iteration of a Loop: the id of the Loop task whose children it runs."""
-    loop_item: dict[str, Any] | None = None
-    """What an iteration of a Loop sees as `item`: value, index, key and those of the loops around it."""
+    loop: LoopRun | None = None
+    """Set for an iteration of a Loop, which runs the children of that task instead of the flow's own."""
     settled: bool = False
     """Ended, and everything that follows on the end (afterExecution, the parent's notice) has been done."""
 

@@ -72,7 +72,8 @@ class Flow(msgspec.Struct, frozen=True, kw_only=True):
     retry: RetryPolicy | None = None
     disabled: bool = False
     document: dict[str, Any] = {}
-    """The whole document as plain data, as written: what the API shows of parts that have no struct of their own."""
+    """The whole document as plain data, as written: what the API shows of parts that have no struct of their
+    own."""
 
     @property
     def key(self) -> FlowKey:

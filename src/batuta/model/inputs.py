@@ -54,8 +54,8 @@ class Choice(msgspec.Struct, frozen=True):
 class Input(msgspec.Struct, frozen=True, rename="camel", kw_only=True):
     """One declared input, or a property of an OBJECT or column of a TABLE.
 
-    `minimum` and `maximum` are the document's `min` and `max` (or `after` and `before`), as written; which of the
-    members are allowed for which type is checked when the flow is read.
+    `minimum` and `maximum` are the document's `min` and `max` (or `after` and `before`), as written; which of
+    the members are allowed for which type is checked when the flow is read.
     """
 
     id: str

@@ -31,7 +31,7 @@ Labels = tuple[Label, ...]
 
 
 def merged(*groups: Iterable[Label]) -> Labels:
-    """All groups in order; of two labels with the same key the later one stands, at the place of the first."""
+    """All groups in order; of two labels with one key the later stands, at the place of the first."""
     by_key: dict[str, Label] = {}
     for group in groups:
         for label in group:

@@ -60,7 +60,8 @@ _ENDS_OF_EXECUTION = frozenset({_S.SUCCESS, _S.WARNING, _S.FAILED, _S.KILLED, _S
 EXECUTION_TRANSITIONS: dict[State, frozenset[State]] = {
     _S.CREATED: frozenset({_S.RUNNING, _S.QUEUED, _S.KILLING}) | _ENDS_OF_EXECUTION,
     _S.QUEUED: frozenset({_S.RUNNING, _S.KILLING, _S.CANCELLED, _S.FAILED}),
-    _S.RUNNING: frozenset({_S.PAUSED, _S.RETRYING, _S.BREAKPOINT, _S.KILLING, _S.RESTARTED}) | _ENDS_OF_EXECUTION,
+    _S.RUNNING: frozenset({_S.PAUSED, _S.RETRYING, _S.BREAKPOINT, _S.KILLING, _S.RESTARTED})
+    | _ENDS_OF_EXECUTION,
     _S.PAUSED: frozenset(
         {_S.RESTARTED, _S.RUNNING, _S.KILLING, _S.FAILED, _S.CANCELLED, _S.WARNING, _S.SUCCESS, _S.KILLED}
     ),
@@ -70,7 +71,8 @@ EXECUTION_TRANSITIONS: dict[State, frozenset[State]] = {
     _S.KILLING: frozenset({_S.KILLED}),
     **{state: frozenset({_S.RESTARTED}) | _ENDS_OF_EXECUTION for state in _ENDS_OF_EXECUTION},
 }
-"""What may follow on what, for an execution (flow spec §8.2). A terminal state is left by a restart or by hand."""
+"""What may follow on what, for an execution (flow spec §8.2). A terminal state is left by a restart or by
+hand."""
 
 _ENDS_OF_RUN = ENDED - {_S.RESUBMITTED}
 

@@ -47,7 +47,8 @@ class RetryBehavior(StrEnum):
 
 
 class RetryPolicy(msgspec.Struct, frozen=True, rename="camel", kw_only=True):
-    """When a failed task is tried again (flow spec §12). Durations are ISO 8601 text, checked when the flow is read."""
+    """When a failed task is tried again (flow spec §12). Durations are ISO 8601 text, checked when the flow
+    is read."""
 
     type: RetryKind
     interval: str | None = None
@@ -88,7 +89,8 @@ class Task(msgspec.Struct, frozen=True, kw_only=True):
     """Lists of child tasks by name: `tasks`, `errors`, `finally`, `then`, `else`, `defaults`, `onPause`, and
     `cases.<key>` for each case of a Switch."""
     common: dict[str, Any] = {}
-    """Common properties that are carried but have no rule of their own here: `taskCache`, `workerGroup`, `assets` ..."""
+    """Common properties that are carried but have no rule of their own here: `taskCache`, `workerGroup`,
+    `assets` ..."""
 
     def walk(self) -> Iterator[Task]:
         """This task and all below it, parents first."""

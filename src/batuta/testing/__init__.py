@@ -1,0 +1,1 @@
+"""Run flows against the engine alone: no database, no server, no waiting."""

@@ -44,7 +44,9 @@ class Dag(Flowable):
     """
 
     tasks: list[DagTask]
-    concurrent: Annotated[int, Meta(ge=0, description="Most children under way at once; 0 means no limit.")] = 0
+    concurrent: Annotated[
+        int, Meta(ge=0, description="Most children under way at once; 0 means no limit.")
+    ] = 0
     on_child_failure: Annotated[
         str, Meta(description="CONTINUE lets running siblings end; CANCEL and FAIL stop and mark them.")
     ] = "CONTINUE"

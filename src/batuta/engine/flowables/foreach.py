@@ -92,7 +92,9 @@ class ForEach(_Each):
 
     values: Annotated[Any, Meta(description="A list, or an expression that prints one.")]
     tasks: list[AnyTask]
-    concurrency_limit: Annotated[int, Meta(ge=0, description="Most tasks under way at once; 0 means no limit.")] = 1
+    concurrency_limit: Annotated[
+        int, Meta(ge=0, description="Most tasks under way at once; 0 means no limit.")
+    ] = 1
 
     def begin(self, scope: Scope) -> Begun:
         """Decide the values."""
@@ -100,7 +102,9 @@ class ForEach(_Each):
 
     def next_children(self, scope: Scope) -> Iterable[Child]:
         """The next task of each group that may go on, and new groups."""
-        return _in_sequence(scope) if self.concurrency_limit == 1 else _by_group(scope, self.concurrency_limit)
+        return (
+            _in_sequence(scope) if self.concurrency_limit == 1 else _by_group(scope, self.concurrency_limit)
+        )
 
 
 @plugin("io.kestra.plugin.core.flow.EachSequential")

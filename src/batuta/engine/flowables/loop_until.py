@@ -17,7 +17,9 @@ class CheckFrequency(Struct, rename="camel"):
     """How often, how many times and for how long."""
 
     max_iterations: Annotated[int | None, Meta(description="Most passes; no limit when absent.")] = None
-    max_duration: Annotated[timedelta | None, Meta(description="Most time in all; no limit when absent.")] = None
+    max_duration: Annotated[timedelta | None, Meta(description="Most time in all; no limit when absent.")] = (
+        None
+    )
     interval: Annotated[timedelta, Meta(description="Time between two passes.")] = timedelta(minutes=1)
 
 

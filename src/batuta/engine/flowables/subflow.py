@@ -43,8 +43,12 @@ class Subflow(Struct, kw_only=True, rename="camel"):
     flow_id: Annotated[str, Meta(description="Id of the flow to run.")]
     revision: Annotated[int | None, Meta(description="Its revision; the latest when absent.")] = None
     inputs: Annotated[dict[str, Any], Meta(description="Values of its inputs.")] = {}
-    labels: Annotated[dict[str, Any] | list[dict[str, Any]] | None, Meta(description="Labels of the child.")] = None
-    inherit_labels: Annotated[bool, Meta(description="Copy the labels of this execution to the child.")] = False
+    labels: Annotated[
+        dict[str, Any] | list[dict[str, Any]] | None, Meta(description="Labels of the child.")
+    ] = None
+    inherit_labels: Annotated[bool, Meta(description="Copy the labels of this execution to the child.")] = (
+        False
+    )
     wait: Annotated[bool, Meta(description="Wait until the child has ended.")] = True
     transmit_failed: Annotated[bool, Meta(description="End like the child when it did not succeed.")] = True
     schedule_date: Annotated[datetime | None, Meta(description="When the child shall start.")] = None
@@ -69,7 +73,11 @@ def own_labels(written: dict[str, Any] | list[dict[str, Any]] | None) -> Labels:
     Raises:
         TaskError: one is reserved for the system, or has no value.
     """
-    pairs = written.items() if isinstance(written, dict) else [(each.get("key"), each.get("value")) for each in written or ()]
+    pairs = (
+        written.items()
+        if isinstance(written, dict)
+        else [(each.get("key"), each.get("value")) for each in written or ()]
+    )
     found = []
     for key, value in pairs:
         if key is None or not as_text(key):

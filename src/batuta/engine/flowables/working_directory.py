@@ -39,5 +39,6 @@ class WorkingDirectory(Flowable):
         dict[str, Any] | None, Meta(description="Which files of the namespace to copy into the folder.")
     ] = None
     cache: Annotated[
-        dict[str, Any] | None, Meta(description="`patterns` of files to keep for the next execution, and their `ttl`.")
+        dict[str, Any] | None,
+        Meta(description="`patterns` of files to keep for the next execution, and their `ttl`."),
     ] = None

@@ -35,7 +35,9 @@ class Exit(UpdatingTask):
     ```
     """
 
-    state: Annotated[ExitState, Meta(description="The state in which the execution ends.")] = ExitState.SUCCESS
+    state: Annotated[ExitState, Meta(description="The state in which the execution ends.")] = (
+        ExitState.SUCCESS
+    )
 
     def update(self, execution: Execution, variables: dict[str, Any]) -> Update:
         """End in the state."""

@@ -34,12 +34,14 @@ class Labels(UpdatingTask):
 
     def update(self, execution: Execution, variables: dict[str, Any]) -> Update:
         """Merge the labels over those of the execution."""
-        written = self.labels
-        if isinstance(written, str):
-            try:
-                written = msgspec.json.decode(written, type=dict[str, Any])
-            except (msgspec.DecodeError, msgspec.ValidationError):
-                raise TaskError(
-                    f"`labels` must be a map, a list of key and value, or a JSON map, but is `{written[:80]}`"
-                ) from None
-        return Update(labels=merged(execution.labels, own_labels(written)))
+        return Update(labels=merged(execution.labels, own_labels(self._written())))
+
+    def _written(self) -> dict[str, Any] | list[dict[str, Any]]:
+        if not isinstance(self.labels, str):
+            return self.labels
+        try:
+            return msgspec.json.decode(self.labels, type=dict[str, Any])
+        except (msgspec.DecodeError, msgspec.ValidationError):
+            raise TaskError(
+                f"`labels` must be a map, a list of key and value, or a JSON map, but is `{self.labels[:80]}`"
+            ) from None

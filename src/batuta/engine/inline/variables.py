@@ -17,7 +17,9 @@ def deep_merged(base: dict[str, Any], other: dict[str, Any]) -> dict[str, Any]:
     result = dict(base)
     for key, value in other.items():
         present = result.get(key)
-        result[key] = deep_merged(present, value) if isinstance(present, dict) and isinstance(value, dict) else value
+        result[key] = (
+            deep_merged(present, value) if isinstance(present, dict) and isinstance(value, dict) else value
+        )
     return result
 
 
@@ -42,7 +44,8 @@ class SetVariables(UpdatingTask):
             known = [name for name in self.variables if name in variables]
             if known:
                 raise TaskError(
-                    f"`overwrite` is set to false and the following variables already exist: {','.join(known)}"
+                    "`overwrite` is set to false and the following variables already exist: "
+                    + ",".join(known)
                 )
         return Update(variables=deep_merged(variables, self.variables))
 
@@ -60,7 +63,9 @@ class UnsetVariables(UpdatingTask):
     """
 
     variables: Annotated[list[str], Meta(description="Names; dots lead into maps.")]
-    ignore_missing: Annotated[bool, Meta(description="Whether a variable that does not exist is no error.")] = False
+    ignore_missing: Annotated[
+        bool, Meta(description="Whether a variable that does not exist is no error.")
+    ] = False
 
     def update(self, execution: Execution, variables: dict[str, Any]) -> Update:
         """Take the variables out."""
@@ -73,7 +78,9 @@ class UnsetVariables(UpdatingTask):
             if not isinstance(holder, dict) or leaf not in holder:
                 if self.ignore_missing:
                     continue
-                raise TaskError(f"There is no variable `{name}` to remove", mend="set `ignoreMissing: true` to go on")
+                raise TaskError(
+                    f"There is no variable `{name}` to remove", mend="set `ignoreMissing: true` to go on"
+                )
             result = _without(result, name.split("."))
         return Update(variables=result)
 

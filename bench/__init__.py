@@ -1,0 +1,1 @@
+"""Load programs and the figures we promise."""

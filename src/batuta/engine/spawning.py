@@ -1,0 +1,227 @@
+"""Tasks that start many executions: Loop, and the parts of ForEachItem (flow spec §6.8, §6.9).
+
+The run's memo holds what to do (`items`), how far it is (`started`), how the ended ones ended (`states`) and
+what they gave (`results`, in order of completion).
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from batuta import expr
+from batuta.engine import events as on
+from batuta.engine.commands import StartIteration, StartSubflow, StoreRows
+from batuta.engine.draft import Draft, attempt_started
+from batuta.engine.endings import end_flowable, fail_run
+from batuta.engine.flowables.foreach_item import ForEachItemExecutions, ForEachItemMerge
+from batuta.engine.flowables.loop import Loop
+from batuta.engine.flowables.subflow import own_labels
+from batuta.engine.outline import Place
+from batuta.errors import BatutaError, TaskError
+from batuta.expr import Fact
+from batuta.model import labels as words
+from batuta.model.execution import LoopItem, TaskRun
+from batuta.model.state import State
+from batuta.model.task import LogLevel
+
+ITERATION = "iteration"
+"""Variable of a child's trigger that says which one it is."""
+
+
+def form_of(draft: Draft, run: TaskRun) -> Any:
+    """The run form, built once and kept while the run is under way."""
+    form = draft.ledger.forms.get(run.id)
+    if form is None:
+        task = draft.ledger.outline.place(run.task_id).task
+        form = draft.ledger.outline.form(task).build(lambda text: draft.render(text, run))
+        draft.ledger.forms[run.id] = form
+    return form
+
+
+def begin(draft: Draft, run: TaskRun, place: Place) -> None:
+    """Decide what to start, and start as much of it as may be under way."""
+    task = place.task
+    try:
+        form = form_of(draft, run)
+        match form:
+            case Loop():
+                items = form.items()
+            case ForEachItemExecutions():
+                items = _batches(draft, run, form)
+            case ForEachItemMerge():
+                _merge(draft, run, form)
+                return
+            case _:
+                raise TaskError(f"`{task.type}` starts no executions")
+    except (BatutaError, expr.ExpressionError) as error:
+        draft.ledger.forms.pop(run.id, None)
+        fail_run(draft, run, task, str(error))
+        return
+    memo = {"items": msgspec.to_builtins(items), "started": 0, "states": {}, "results": []}
+    run = draft.move(
+        run,
+        State.RUNNING,
+        memo=memo,
+        token=run.token + 1,
+        attempts=attempt_started(run, draft.now),
+        outputs=_outputs(form, memo),
+    )
+    go_on(draft, run)
+
+
+def _batches(draft: Draft, run: TaskRun, form: ForEachItemExecutions) -> list[LoopItem]:
+    split = draft.ledger.child(run.parent_id, form.split_task, None)
+    uri = (split.outputs or {}).get("splits") if split is not None else None
+    if uri is None:
+        raise TaskError(f"the task `{form.split_task}` gave no batches")
+    text = (draft.facts or expr.Facts()).get(Fact("read", (uri, None)))
+    return [LoopItem(line, index) for index, line in enumerate(text.splitlines()) if line]
+
+
+def _merge(draft: Draft, run: TaskRun, form: ForEachItemMerge) -> None:
+    items = draft.ledger.child(run.parent_id, form.items_task, None)
+    results = (items.memo or {}).get("results", []) if items is not None else []
+    rows = [result["outputs"] for result in sorted(results, key=lambda each: each["item"]["index"])]
+    run = draft.move(
+        run, State.RUNNING, memo={}, token=run.token + 1, attempts=attempt_started(run, draft.now)
+    )
+    if rows:
+        draft.command(StoreRows(run=run, rows=rows, output="subflowOutputs"))
+    else:
+        end_flowable(draft, run, State.SUCCESS)
+
+
+def go_on(draft: Draft, run: TaskRun) -> None:
+    """Start what may start now; end the run when there is nothing left."""
+    form = form_of(draft, run)
+    memo = dict(run.memo or {})
+    items, started = memo["items"], memo["started"]
+    ended = sum(memo["states"].values())
+    limit = form.concurrency_limit if isinstance(form, Loop) else 0
+    upto = len(items) if limit <= 0 else min(len(items), ended + limit)
+    if memo.get("broken") or run.state.current is not State.RUNNING:
+        upto = started
+    if upto > started:
+        memo["started"] = upto
+        run = draft.move(run, memo=memo, outputs=_outputs(form, memo))
+        for index in range(started, upto):
+            _start(draft, run, form, msgspec.convert(items[index], LoopItem))
+    waits = not isinstance(form, ForEachItemExecutions) or form.wait
+    if memo["started"] == ended or (not waits and memo["started"] == len(items)):
+        _end(draft, run, form)
+
+
+def _start(draft: Draft, run: TaskRun, form: Any, item: LoopItem) -> None:
+    task = draft.ledger.outline.place(run.task_id).task
+    if isinstance(form, Loop):
+        draft.command(StartIteration(run=run, task=task, item=item))
+        return
+    execution = draft.execution
+    around = {**draft.names(run)["taskrun"], "items": item.value, "iteration": item.index}
+    inputs = {
+        name: draft.render(text, run, taskrun=around)
+        for name, text in form.inputs.items()
+        if text is not None
+    }
+    inherited = (label for label in execution.labels if form.inherit_labels and not label.is_system)
+    correlation = (label for label in execution.labels if label.key == words.CORRELATION_ID)
+    draft.command(
+        StartSubflow(
+            run=run,
+            task=task,
+            namespace=form.namespace,
+            flow_id=form.flow_id,
+            revision=form.revision,
+            inputs=inputs,
+            labels=words.merged(inherited, own_labels(form.labels), correlation),
+            schedule_at=form.schedule_date,
+            trigger={
+                "executionId": execution.id,
+                "namespace": execution.namespace,
+                "flowId": execution.flow_id,
+                "flowRevision": execution.revision,
+                "taskRunId": run.id,
+                "taskRunIteration": item.index,
+                ITERATION: item.index,
+            },
+            index=item.index,
+        )
+    )
+
+
+def ended(draft: Draft, run: TaskRun, event: on.SubflowEnded | on.SubflowRefused) -> None:
+    """One of the executions has ended, or could not be created."""
+    form = form_of(draft, run)
+    memo = dict(run.memo or {})
+    index = event.index or 0
+    state = event.state if isinstance(event, on.SubflowEnded) else State.FAILED
+    outputs = event.outputs if isinstance(event, on.SubflowEnded) else None
+    memo["states"] = {**memo["states"], state.value: memo["states"].get(state.value, 0) + 1}
+    if outputs:
+        item = dict(memo["items"][index])
+        item = {
+            "value": item["value"],
+            "index": index,
+            "iteration": index,
+            **({"key": item["key"]} if "key" in item else {}),
+        }
+        memo["results"] = [*memo["results"], {"item": item, "outputs": outputs}]
+    if isinstance(event, on.SubflowRefused):
+        draft.log(LogLevel.ERROR, event.reason, run)
+    if isinstance(form, Loop) and form.break_when is not None and not memo.get("broken"):
+        memo["broken"] = _breaks(draft, run, form, event, memo, state, outputs)
+    run = draft.move(run, memo=memo, outputs=_outputs(form, memo))
+    if run.state.current is State.KILLING:
+        if memo["started"] == sum(memo["states"].values()):
+            end_flowable(draft, run, State.KILLED)
+        return
+    if isinstance(form, Loop) and form.transmit_failed and state in (State.FAILED, State.KILLED):
+        end_flowable(draft, run, state)
+        return
+    go_on(draft, run)
+
+
+def _breaks(
+    draft: Draft,
+    run: TaskRun,
+    form: Loop,
+    event: on.SubflowEnded | on.SubflowRefused,
+    memo: dict[str, Any],
+    state: State,
+    outputs: dict[str, Any] | None,
+) -> bool:
+    child_id = event.child_id if isinstance(event, on.SubflowEnded) else None
+    iteration = {"executionId": child_id, "state": state.value, "outputs": outputs or {}}
+    item = memo["items"][event.index or 0]
+    return expr.is_truthy_text(draft.render(form.break_when or "", run, item=item, iteration=iteration))
+
+
+def _end(draft: Draft, run: TaskRun, form: Any) -> None:
+    """All have ended: how they ended decides (flow spec §6.8); a Loop that got here has succeeded."""
+    states = (run.memo or {})["states"]
+    state = State.SUCCESS
+    if isinstance(form, ForEachItemExecutions) and form.wait and form.transmit_failed:
+        worst = (State.FAILED, State.KILLED, State.WARNING)
+        state = next((each for each in worst if states.get(each.value)), State.SUCCESS)
+    end_flowable(draft, run, state)
+
+
+def _outputs(form: Any, memo: dict[str, Any]) -> dict[str, Any]:
+    ended = sum(memo["states"].values())
+    running = memo["started"] - ended
+    if isinstance(form, Loop):
+        outputs: dict[str, Any] = {
+            "iterationCount": len(memo["items"]),
+            "runningIterations": {"RUNNING": running} if running else {},
+            "terminatedIterations": memo["states"],
+        }
+        if memo["results"]:
+            outputs["outputs"] = [
+                {"item": {k: v for k, v in each["item"].items() if k != "index"}, "outputs": each["outputs"]}
+                for each in memo["results"]
+            ]
+        return outputs
+    iterations = {**({"RUNNING": running} if running else {}), **memo["states"]}
+    return {"numberOfBatches": len(memo["items"]), "iterations": iterations}

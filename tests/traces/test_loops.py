@@ -1,0 +1,183 @@
+"""ForEach and its older forms, and LoopUntil (flow spec §6.6, §6.7, §6.10)."""
+
+from __future__ import annotations
+
+import pytest
+
+from batuta.model.state import State
+from batuta.testing.run import Outcome, run
+from tests.support.shorthand import flow
+
+HELD = Outcome(held=True)
+
+
+def test_groups_run_one_after_the_other_and_equal_values_once():
+    done = run(flow("tasks: [{ForEach: each, values: [a, a, b], tasks: [t1, t2]}]"))
+
+    assert list(done.runs) == ["each", "t1[a]", "t2[a]", "t1[b]", "t2[b]"]
+    assert [r.iteration for r in done.ledger.runs.values()] == [None, 0, 0, 1, 1]
+    assert done.state is State.SUCCESS
+
+
+def test_under_a_limit_groups_run_side_by_side_and_in_order_inside():
+    done = run(
+        flow("tasks: [{ForEach: each, concurrencyLimit: 2, values: [a, b, c, d], tasks: [t1, t2]}]"),
+        given={"t1": HELD, "t2": HELD},
+    )
+    assert list(done.runs) == ["each", "t1[a]", "t1[b]"]
+
+    done.release("t1[b]")
+    assert list(done.runs) == ["each", "t1[a]", "t1[b]", "t2[b]"]
+
+    done.release("t2[b]")
+    assert list(done.runs)[-1] == "t1[c]"
+    assert len(done.simulation.held) == 2
+
+
+def test_without_a_limit_all_groups_start():
+    done = run(
+        flow("tasks: [{ForEach: each, concurrencyLimit: 0, values: [1, 2, 3], tasks: [t1, t2]}]"),
+        given={"t1": HELD},
+    )
+
+    assert list(done.runs) == ["each", "t1[1]", "t1[2]", "t1[3]"]
+
+
+@pytest.mark.parametrize("values", ['["a", "b"]', "{{ ['a', 'b'] }}", ["a", "b"], ["{{ 'a' }}", "b"]])
+def test_values_may_be_written_in_many_ways(values):
+    import json
+
+    done = run(flow(f"tasks: [{{ForEach: each, values: {json.dumps(values)}, tasks: [t]}}]"))
+
+    assert list(done.runs) == ["each", "t[a]", "t[b]"]
+
+
+def test_elements_that_are_no_text_become_json():
+    done = run(flow('tasks: [{ForEach: each, values: ["x", 2, {name: n}, [1, 2]], tasks: [t]}]'))
+
+    assert list(done.runs) == ["each", "t[x]", "t[2]", 't[{"name":"n"}]', "t[[1,2]]"]
+
+
+def test_an_empty_list_succeeds_at_once():
+    done = run(flow("tasks: [{ForEach: each, values: [], tasks: [t]}, end]"))
+
+    assert done.runs == {"each": "SUCCESS", "end": "SUCCESS"}
+
+
+def test_a_null_element_is_an_error_that_counts_them():
+    done = run(flow('tasks: [{ForEach: each, values: \'[1, null, {"k": "v"}]\', tasks: [t]}]'))
+
+    assert done.runs == {"each": "FAILED"}
+    assert "Found '1' null values on Each, with values=[1, null, {k=v}]" in done.log
+
+
+def test_values_that_are_no_list_fail_the_task():
+    done = run(flow("tasks: [{ForEach: each, values: nonsense, tasks: [t]}]"))
+
+    assert done.runs == {"each": "FAILED"}
+    assert "must be a list" in done.log
+
+
+def test_a_failed_group_stops_the_loop():
+    done = run(
+        flow("tasks: [{ForEach: each, values: [a, b], tasks: [t], errors: [e]}]"), given={"t": State.FAILED}
+    )
+
+    assert done.runs == {"each": "FAILED", "t[a]": "FAILED", "e": "SUCCESS"}
+
+
+def test_nested_loops_address_outputs_by_all_values():
+    done = run(
+        flow(
+            """
+            tasks:
+              - ForEach: outer
+                values: [a, b]
+                tasks:
+                  - ForEach: inner
+                    values: ["1", "2"]
+                    tasks:
+                      - {Return: leaf, format: "{{ parents[0].taskrun.value }}{{ taskrun.value }}"}
+                      - {Return: echo, format: "{{ outputs.leaf[parent.taskrun.value][taskrun.value].value
+                      }}"}
+              - {Return: end, format: "{{ outputs.leaf['b']['2'].value }}"}
+            """
+        )
+    )
+
+    assert done.state is State.SUCCESS
+    assert done.outputs["echo"]["a"]["1"] == {"value": "a1"}
+    assert done.outputs["end"] == {"value": "b2"}
+
+
+def test_each_parallel_starts_every_pair():
+    done = run(
+        flow("tasks: [{EachParallel: each, value: [a, b], tasks: [t1, t2]}]"), given={"t1": HELD, "t2": HELD}
+    )
+
+    assert list(done.runs) == ["each", "t1[a]", "t2[a]", "t1[b]", "t2[b]"]
+
+
+def test_each_parallel_keeps_to_its_limit():
+    done = run(
+        flow("tasks: [{EachParallel: each, concurrent: 3, value: [a, b], tasks: [t1, t2]}]"),
+        given={"t1": HELD, "t2": HELD},
+    )
+
+    assert len(done.simulation.held) == 3
+
+
+def test_each_sequential_goes_value_by_value():
+    done = run(flow("tasks: [{EachSequential: each, value: [a, b], tasks: [t1, t2]}]"))
+
+    assert list(done.runs) == ["each", "t1[a]", "t2[a]", "t1[b]", "t2[b]"]
+
+
+UNTIL = """
+tasks:
+  - LoopUntil: loop
+    condition: "{{ outputs.count.value == '3' }}"
+    checkFrequency: {interval: PT1S}
+    tasks: [{Return: count, format: "{{ outputs.loop.iterationCount }}"}]
+  - end
+"""
+
+
+def test_a_loop_goes_on_until_its_condition_holds():
+    done = run(flow(UNTIL))
+    assert done.state is State.PAUSED
+
+    done.move(seconds=5)
+
+    assert done.state is State.SUCCESS
+    assert done.runs == {"loop": "SUCCESS", "count": "SUCCESS", "end": "SUCCESS"}
+    assert done.outputs["loop"] == {"iterationCount": 3}
+    assert "PAUSED" in done.history
+
+
+def test_a_loop_gives_up_after_its_maximum():
+    done = run(flow(UNTIL.replace("interval: PT1S", "interval: PT1S, maxIterations: 2")))
+    done.move(seconds=5)
+
+    assert done.state is State.SUCCESS
+    assert done.outputs["loop"] == {"iterationCount": 2}
+
+
+def test_a_loop_may_fail_when_it_gives_up():
+    done = run(
+        flow(
+            UNTIL.replace(
+                "interval: PT1S}", "interval: PT1S, maxDuration: PT1S}\n    failOnMaxReached: true"
+            ).replace("== '3'", "== '99'")
+        )
+    )
+    done.move(seconds=5)
+
+    assert done.state is State.FAILED
+    assert "Max duration reached" in done.log
+
+
+def test_a_failed_child_ends_the_loop():
+    done = run(flow("tasks: [{LoopUntil: loop, condition: 'false', tasks: [t]}]"), given={"t": State.FAILED})
+
+    assert done.runs == {"loop": "FAILED", "t": "FAILED"}
