@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
+
+if TYPE_CHECKING:
+    from batuta.cli.loading import Loaded
+    from batuta.settings.tree import Settings
 
 
 @click.group(short_help="Start a server.")
@@ -43,4 +48,10 @@ def local(port: int, host: str, data: Path, flow_path: Path | None, url: str | N
     from batuta.settings.tree import Settings
 
     settings = Settings(data_dir=data, host=host, port=port, url=url)
-    serving.serve(settings, flow_path, announce=click.echo)
+    serving.serve(settings, flow_path, ready=_announce)
+
+
+def _announce(settings: Settings, loaded: Loaded) -> None:
+    for path, error in loaded.broken:
+        click.echo(f"not stored: {path}: {error.what}", err=True)
+    click.echo(f"Batuta is ready at {settings.base_url}")

@@ -11,7 +11,6 @@ import socket
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
 import msgspec
 import uvicorn
@@ -25,7 +24,8 @@ BACKLOG = 2048
 STOP_SECONDS = 3
 """How long requests under way, such as followed executions, may hold up the end."""
 
-Announce = Callable[[str], Any]
+Ready = Callable[[Settings, Loaded], None]
+"""Called once the server answers, with its settings (the real port among them) and what was loaded."""
 
 
 class AddressInUse(OperatorError):
@@ -41,22 +41,21 @@ class AddressInUse(OperatorError):
         )
 
 
-def serve(settings: Settings, flow_path: Path | None, *, announce: Announce) -> None:
+def serve(settings: Settings, flow_path: Path | None, *, ready: Ready) -> None:
     """Serve until SIGINT or SIGTERM.
 
     Args:
         settings: port 0 takes a free port.
         flow_path: a folder of flows to store at the start.
-        announce: called with a line for people: the address, once it answers, and what was loaded.
+        ready: called when the server answers; must not block.
 
     Raises:
         OperatorError: the port or the data folder is in use, or cannot be used.
     """
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
-    listener = listen(settings.host, settings.port)
-    with listener:
+    with listen(settings.host, settings.port) as listener:
         settings = msgspec.structs.replace(settings, port=listener.getsockname()[1])
-        serving = _serve(settings, listener, flow_path, announce)
+        serving = _serve(settings, listener, flow_path, ready)
         if sys.platform == "win32":
             asyncio.run(serving)
         else:
@@ -92,14 +91,12 @@ def listen(host: str, port: int) -> socket.socket:
     return listener
 
 
-async def _serve(
-    settings: Settings, listener: socket.socket, flow_path: Path | None, announce: Announce
-) -> None:
+async def _serve(settings: Settings, listener: socket.socket, flow_path: Path | None, ready: Ready) -> None:
     from batuta.app import running
     from batuta.web.app import create_app
 
     async with running(settings) as ports:
-        loaded = None if flow_path is None else await load_folder(ports, flow_path)
+        loaded = Loaded() if flow_path is None else await load_folder(ports, flow_path)
         config = uvicorn.Config(
             create_app(ports, settings),
             http="httptools",
@@ -110,7 +107,7 @@ async def _serve(
             timeout_graceful_shutdown=STOP_SECONDS,
             backlog=BACKLOG,
         )
-        server = Server(config, lambda: _announce(settings, loaded, announce))
+        server = Server(config, lambda: ready(settings, loaded))
         with _stopped_by_signals(server):
             await server.serve([listener])
 
@@ -157,14 +154,3 @@ def _stopped_by_signals(server: Server) -> Iterator[None]:
     finally:
         for each in (signal.SIGINT, signal.SIGTERM):
             loop.remove_signal_handler(each)
-
-
-def _announce(settings: Settings, loaded: Loaded | None, announce: Announce) -> None:
-    if loaded is not None:
-        for path, error in loaded.broken:
-            announce(f"not loaded: {path}: {str(error).splitlines()[0]}")
-        counts = (
-            f"{len(loaded.stored)} stored, {len(loaded.unchanged)} unchanged, {len(loaded.broken)} broken"
-        )
-        announce(f"flows of the folder: {counts}")
-    announce(f"Batuta is ready at {settings.base_url}")

@@ -1,0 +1,37 @@
+# The verbs of the project, the same here and in CI. Each needs only Python 3.11 and the package index.
+
+PYTHON ?= python3
+PORT ?= 8080
+BIN := .venv/bin
+
+.PHONY: help run test check format lock clean
+
+help: ## list the verbs
+	@sed -n 's/^\([a-z]*\):.*## /  make \1	/p' $(MAKEFILE_LIST)
+
+run: ## start a server with the examples, and run the getting-started pipeline on it
+	@$(PYTHON) scripts/install.py run
+	@$(BIN)/python examples/getting-started/pipeline.py --port $(PORT)
+
+test: check ## check the code, and run all tests
+	$(BIN)/python -m pytest
+
+check: ## lint, format, types, import contracts
+	@$(PYTHON) scripts/install.py test
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: ## put the code into its form
+	@$(PYTHON) scripts/install.py test
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+lock: ## choose the exact versions anew
+	@$(PYTHON) scripts/install.py test
+	$(BIN)/uv pip compile pyproject.toml --all-extras --group dev --universal --python-version 3.11 \
+		--upgrade --no-annotate --no-header --no-emit-index-url --no-emit-package batuta --quiet -o ci/constraints.txt
+
+clean: ## remove what the verbs made
+	rm -rf .venv .batuta .mypy_cache .ruff_cache .pytest_cache .import_linter_cache

@@ -1,0 +1,117 @@
+"""Makes `.venv` and installs Batuta into it, with the exact versions of `ci/constraints.txt`.
+
+Runs on the Python of the machine before anything is installed: the standard library only, and no syntax that an old
+Python would refuse before it can be told what is wrong. `run` installs what the examples need, `test` also what the
+checks and the tests need.
+"""
+
+import hashlib
+import os
+import shutil
+import subprocess
+import sys
+
+LEAST_PYTHON = (3, 11)
+ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+VENV = os.path.join(ROOT, ".venv")
+PYTHON = os.path.join(VENV, "bin", "python")
+CONSTRAINTS = os.path.join(ROOT, "ci", "constraints.txt")
+
+
+def main():
+    """Install for the purpose named on the command line."""
+    purpose = sys.argv[1] if len(sys.argv) > 1 else "run"
+    if sys.version_info < LEAST_PYTHON:
+        version = ".".join(map(str, sys.version_info[:3]))
+        stop(
+            "Batuta needs Python 3.11 or newer, and `python3` here is %s: "
+            "install a newer one and call `make PYTHON=python3.11 %s`." % (version, purpose)
+        )
+    if purpose == "test":
+        need_node()
+    make_venv()
+    install(purpose)
+
+
+def stop(sentence):
+    """End with a sentence that says what to do."""
+    sys.exit(sentence)
+
+
+def may_install_packages():
+    """This is a Debian-like machine, and we may change it."""
+    return hasattr(os, "geteuid") and os.geteuid() == 0 and shutil.which("apt-get") is not None
+
+
+def apt_install(package):
+    """Install a Debian package; False when that failed."""
+    print("installing the Debian package " + package, flush=True)
+    environment = dict(os.environ, DEBIAN_FRONTEND="noninteractive")
+    for command in (
+        ["apt-get", "update", "-qq"],
+        ["apt-get", "install", "-y", "-qq", "--no-install-recommends", package],
+    ):
+        if subprocess.run(command, env=environment, stdout=subprocess.DEVNULL, check=False).returncode:
+            return False
+    return True
+
+
+def need_node():
+    """The tests of Node scripts need Node."""
+    if shutil.which("node") or (may_install_packages() and apt_install("nodejs")):
+        return
+    stop("The tests of Node scripts need `node`: install it, on Debian with `sudo apt-get install nodejs`.")
+
+
+def make_venv():
+    """Make the environment, if it is not there or does not work."""
+    if os.path.exists(PYTHON) and subprocess.run([PYTHON, "-c", "import pip"], check=False).returncode == 0:
+        return
+    package = "python%d.%d-venv" % sys.version_info[:2]
+    try:
+        import ensurepip  # noqa: F401 - absent where Debian's package is
+    except ImportError:
+        if not (may_install_packages() and apt_install(package)):
+            stop("Python's module `venv` is missing: install it with `sudo apt-get install %s`." % package)
+    print("making .venv with Python %d.%d" % sys.version_info[:2], flush=True)
+    if subprocess.run([sys.executable, "-m", "venv", "--clear", VENV], check=False).returncode:
+        stop("The environment `.venv` could not be made; the lines above say why.")
+
+
+def install(purpose):
+    """Install what is missing; nothing is done when nothing has changed since the last time."""
+    requirements = ["-e", ROOT + "[all]"]
+    if purpose == "test":
+        requirements += dev_requirements()
+    stamp = os.path.join(VENV, ".installed-for-" + purpose)
+    state = fingerprint()
+    if os.path.exists(stamp) and open(stamp).read() == state:
+        return
+    print("installing Batuta and what it needs", flush=True)
+    command = [PYTHON, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "-c", CONSTRAINTS]
+    if subprocess.run(command + requirements, check=False).returncode:
+        stop("The packages could not be installed: is the package index reachable from here?")
+    with open(stamp, "w") as file:
+        file.write(state)
+
+
+def dev_requirements():
+    """The dependency group `dev`; the pip of Debian 12 does not know such groups."""
+    import tomllib
+
+    with open(os.path.join(ROOT, "pyproject.toml"), "rb") as file:
+        requirements = tomllib.load(file)["dependency-groups"]["dev"]
+    return list(requirements)
+
+
+def fingerprint():
+    """What the installation depends on."""
+    digest = hashlib.sha256(sys.version.encode())
+    for name in ("pyproject.toml", os.path.join("ci", "constraints.txt"), os.path.join("scripts", "install.py")):
+        with open(os.path.join(ROOT, name), "rb") as file:
+            digest.update(file.read())
+    return digest.hexdigest()
+
+
+if __name__ == "__main__":
+    main()
