@@ -1,0 +1,99 @@
+"""The one way from a name that somebody gave us to a place in a tree.
+
+Every path that comes from a flow, a request, an archive or a URI goes through `inside`; nothing else joins
+such names to a folder. A name is refused rather than repaired: a repaired name is one that somebody else
+can spell differently.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path
+from urllib.parse import unquote
+
+from batuta.errors import InvalidRequest
+
+MOST_BYTES = 4_096
+"""Longest name as a whole, in UTF-8."""
+
+_RESERVED = frozenset({"CON", "PRN", "AUX", "NUL", "CONIN$", "CONOUT$"}) | frozenset(
+    f"{device}{digit}" for device in ("COM", "LPT") for digit in "0123456789¹²³"
+)
+_DRIVE = re.compile(r"[A-Za-z]:")
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+
+
+def inside(root: Path, name: str, *, flat: bool = False) -> Path:
+    """The place of `name` below `root`.
+
+    `name` is relative, with `/` between its parts; with `flat` it has one part. The place need not exist.
+    Symbolic links on the way may lead to other places below `root`, never outside.
+
+    Raises:
+        InvalidRequest: the name is no such name, or leads outside.
+    """
+    parts = checked_parts(name)
+    if flat and len(parts) != 1:
+        raise _refused(name, "it may not name folders")
+    place = root.joinpath(*parts)
+    _check_links(root, place, name)
+    return place
+
+
+def checked_parts(name: str) -> list[str]:
+    """The parts of a relative name, none of them dangerous on any system.
+
+    Raises:
+        InvalidRequest: the name is empty or absolute, or one of its parts is.
+    """
+    if not name:
+        raise InvalidRequest("A file name is empty", mend="give a relative path such as `folder/file.txt`")
+    if len(name.encode("utf-8", "surrogatepass")) > MOST_BYTES:
+        raise _refused(name[:60] + "…", f"it is longer than {MOST_BYTES} bytes")
+    if name.startswith("/"):
+        raise _refused(name, "it is absolute")
+    parts = name.split("/")
+    for part in parts:
+        _check_part(name, part)
+    return parts
+
+
+def _check_part(name: str, part: str) -> None:
+    if part in ("", ".", ".."):
+        raise _refused(
+            name, f"`{part}` is not the name of a file or folder" if part else "a part of it is empty"
+        )
+    if "\\" in part:
+        raise _refused(name, "it contains a backslash")
+    if _CONTROL.search(part):
+        raise _refused(name, "it contains a control character")
+    if any("\ud800" <= character <= "\udfff" for character in part):
+        raise _refused(name, "it is not proper Unicode text")
+    if _DRIVE.match(part):
+        raise _refused(name, "it names a drive")
+    if part.endswith((" ", ".")):
+        raise _refused(name, "a part of it ends with a blank or a dot, which some systems drop")
+    if part.split(".")[0].rstrip(" ").upper() in _RESERVED:
+        raise _refused(name, f"`{part}` is the name of a device on some systems")
+    # A name that turns into a dangerous one when somebody decodes it once too often.
+    decoded = part
+    while "%" in decoded and (again := unquote(decoded)) != decoded:
+        decoded = again
+    if decoded != part and (decoded in ("", ".", "..") or re.search(r"[/\\\x00]", decoded)):
+        raise _refused(name, "it hides a path in percent signs")
+
+
+def _check_links(root: Path, place: Path, name: str) -> None:
+    """Refuse a place that symbolic links put outside. `realpath` follows those that exist."""
+    real_root = os.path.realpath(root)
+    real = os.path.realpath(place)
+    if os.path.commonpath((real_root, real)) != real_root:
+        raise _refused(name, "a symbolic link leads outside")
+
+
+def _refused(name: str, reason: str) -> InvalidRequest:
+    return InvalidRequest(
+        f"`{name!r}` is not an acceptable path: {reason}".replace("`'", "`").replace("'`", "`"),
+        mend="give a relative path with `/` between its parts, such as `folder/file.txt`",
+    )

@@ -1,0 +1,152 @@
+"""Names of stored files: builds and reads `kestra:///` URIs (stores spec §A17.1). Pure.
+
+The path of a URI is taken as it is written; nothing in it is percent-encoded. Prefixes end with a slash.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+
+from batuta.errors import InvalidRequest
+from batuta.paths import checked_parts
+from batuta.storage.port import SCHEME
+
+ROOT = f"{SCHEME}:///"
+NAMESPACE_SCHEME = "nsfile"
+
+_EXECUTION = re.compile(
+    r"(?P<namespace>.+?)/(?P<flow>[^/]+)/executions/(?P<execution>[^/]+)/(?:tasks|inputs|trigger)/."
+)
+_NAMESPACE = re.compile(r"(?P<namespace>.+?)/(?:_files|_kv)/.")
+_MARK = re.compile(r"[^\w.+@=,()-]+")
+
+
+def slugify(text: str) -> str:
+    """A flow or task id as a part of a path: `04_postgres_taxi` becomes `04-postgres-taxi`."""
+    plain = unicodedata.normalize("NFD", re.sub(r"[\s_]", "-", text))
+    return re.sub(r"-{2,}", "-", re.sub(r"[^A-Za-z0-9-]", "", plain)).strip("-").lower()
+
+
+def namespace_root(namespace: str) -> str:
+    """Prefix of everything that belongs to a namespace, and of everything of its children."""
+    return f"{ROOT}{namespace.replace('.', '/')}/"
+
+
+def execution(namespace: str, flow_id: str, execution_id: str) -> str:
+    """Prefix of all files of an execution."""
+    return f"{namespace_root(namespace)}{slugify(flow_id)}/executions/{execution_id}/"
+
+
+def task_file(
+    namespace: str, flow_id: str, execution_id: str, task_id: str, task_run_id: str, name: str
+) -> str:
+    """A file that a task run wrote."""
+    return f"{execution(namespace, flow_id, execution_id)}tasks/{slugify(task_id)}/{task_run_id}/{name}"
+
+
+def input_file(namespace: str, flow_id: str, execution_id: str, input_id: str, name: str) -> str:
+    """A file that was given as an input."""
+    return f"{execution(namespace, flow_id, execution_id)}inputs/{input_id}/{name}"
+
+
+def namespace_file(namespace: str, path: str) -> str:
+    """A file of a namespace; the prefix of all of them for an empty path."""
+    return f"{namespace_root(namespace)}_files/{path.lstrip('/')}"
+
+
+def cache(namespace: str, flow_id: str, identity: str) -> str:
+    """The archive in which a task keeps a folder from one execution to the next."""
+    return f"{namespace_root(namespace)}{slugify(flow_id)}/{slugify(identity)}/cache/cache.zip"
+
+
+def file_name(given: str) -> str:
+    """A name fit for storage, from one that somebody gave: without folders, blanks as `+`, oddities as `-`.
+
+    The result is never empty.
+    """
+    base = unicodedata.normalize("NFC", re.split(r"[/\\]", given)[-1]).replace(" ", "+")
+    name = _MARK.sub("-", base).strip(".-") or "file"
+    try:
+        checked_parts(name)
+    except InvalidRequest:
+        name = f"file-{name}"
+    return name
+
+
+def path_of(uri: str) -> str:
+    """The path of a URI below the root; may end with a slash.
+
+    Raises:
+        InvalidRequest: it is no URI of internal storage.
+    """
+    path = uri.removeprefix(ROOT)
+    if path == uri or path.startswith("/"):
+        raise InvalidRequest(
+            f"Invalid internal storage uri `{uri}`",
+            mend=f"it begins with `{ROOT}`, as `outputs.<task>.uri` does",
+        )
+    return path
+
+
+def readable(reference: str, *, namespace: str) -> str:
+    """The URI behind what a flow names: a `kestra:///` URI, `nsfile:///path`, or the path of a namespace file.
+
+    `nsfile://other.namespace/path` and plain paths are namespace files; the latter those of `namespace`.
+
+    Raises:
+        InvalidRequest: it has another scheme, or a path that is not allowed.
+    """
+    scheme, colon, rest = reference.partition("://")
+    if not colon:
+        uri = namespace_file(namespace, reference)
+    elif scheme == SCHEME:
+        uri = reference
+    elif scheme == NAMESPACE_SCHEME:
+        of, _, path = rest.partition("/")
+        uri = namespace_file(of or namespace, path)
+    else:
+        raise InvalidRequest(
+            f"Invalid internal storage uri `{reference}`",
+            mend=f"use `{ROOT}...`, `{NAMESPACE_SCHEME}:///...` or the path of a namespace file",
+        )
+    checked_parts(path_of(uri))
+    return uri
+
+
+def uri_below(prefix: str, path: str) -> str:
+    """The URI of `path` below a prefix.
+
+    Raises:
+        InvalidRequest: the path is absolute, or leads upwards.
+    """
+    checked_parts(path)
+    return f"{prefix}{path}"
+
+
+def namespace_of(uri: str) -> str | None:
+    """The namespace whose file this is; None for a file that belongs to none, and for what is no URI."""
+    if not uri.startswith(ROOT):
+        return None
+    path = uri.removeprefix(ROOT)
+    match = _EXECUTION.match(path) or _NAMESPACE.match(path)
+    return match["namespace"].replace("/", ".") if match and _is_plain(path) else None
+
+
+def is_of_namespace(uri: str, namespace: str) -> bool:
+    """The file belongs to exactly this namespace: to an execution of one of its flows, or to itself."""
+    return namespace_of(uri) == namespace
+
+
+def is_of_execution(uri: str, namespace: str, flow_id: str, execution_id: str) -> bool:
+    """The file belongs to this execution."""
+    prefix = execution(namespace, flow_id, execution_id)
+    return uri.startswith(prefix) and _is_plain(uri.removeprefix(ROOT))
+
+
+def _is_plain(path: str) -> bool:
+    try:
+        checked_parts(path)
+    except InvalidRequest:
+        return False
+    return True
