@@ -1,6 +1,6 @@
 """What `make run` does: a server with the examples, the pipeline on it, its result, and on it serves.
 
-The server runs in the main thread, where signals arrive; a second thread is its client, over HTTP as any other.
+The server runs in the main thread, where signals arrive; a second one speaks to it over HTTP, as any client.
 """
 
 from __future__ import annotations
