@@ -1,0 +1,354 @@
+"""Executions: create, read, follow, search, act (API spec §8)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, cast
+
+import msgspec
+from litestar import Request, Response
+from litestar.response import Stream
+
+from batuta.errors import Conflict, InvalidRequest
+from batuta.model.execution import Execution
+from batuta.model.flow import FlowKey
+from batuta.store.port import AllOf, AnyOf, Condition, Criteria, Order, Search
+from batuta.web import filters, forms, operations, query, starting, stream
+from batuta.web.access import Action
+from batuta.web.rejections import Invalid, Part
+from batuta.web.routes import delete, get, post
+from batuta.web.shapes import execution as shape
+from batuta.web.shapes import flow as flow_shape
+from batuta.web.site import Site
+
+Json = dict[str, Any]
+_NEWEST_FIRST = (Order("state.startDate", descending=True),)
+
+
+@post(["/executions/{namespace:str}/{flow_id:str}", "/executions/trigger/{namespace:str}/{flow_id:str}"])
+async def create(
+    request: Request[Any, Any, Any], namespace: str, flow_id: str, site: Site
+) -> Response[bytes]:
+    """Start an execution of a flow."""
+    order = starting.order_of(query.of(request))
+    flow = await starting.startable(site, FlowKey(namespace, flow_id), order.revision)
+    with await forms.form(request) as form:
+        execution = await starting.start(site, flow, order, form)
+    runs = await site.ports.store.executions.task_runs(execution.id) if order.wait else ()
+    body = shape.created(execution, runs, site.now(), site.settings.base_url)
+    return Response(msgspec.json.encode(body), media_type="application/json")
+
+
+@post("/executions/{namespace:str}/{flow_id:str}/validate")
+async def validate(request: Request[Any, Any, Any], namespace: str, flow_id: str, site: Site) -> Json:
+    """Say what would become of inputs; nothing is stored."""
+    order = starting.order_of(query.of(request))
+    flow = await starting.startable(site, FlowKey(namespace, flow_id), order.revision)
+    with await forms.form(request) as form:
+        given, uploads = starting.sorted_out(flow.inputs, form)
+    given |= starting.planned(flow, flow.inputs, uploads, "validation")
+    resolution = await starting.resolve(site, flow, flow.inputs, given)
+    documents = {each.get("id", each.get("name")): each for each in flow.document.get("inputs") or ()}
+    return {
+        "id": flow.id,
+        "namespace": flow.namespace,
+        "inputs": [shape.resolved_input(each, documents) for each in resolution.inputs],
+        "checks": [],
+    }
+
+
+@get("/executions/{execution_id:str}")
+async def read(execution_id: str, site: Site) -> Json:
+    """One execution with its task runs."""
+    execution = await site.need_execution(execution_id)
+    site.guard.must(Action.READ, execution.namespace)
+    return await _full(site, execution)
+
+
+async def _full(site: Site, execution: Execution) -> Json:
+    runs = await site.ports.store.executions.task_runs(execution.id)
+    return shape.full(execution, runs, site.now())
+
+
+@get("/executions/search")
+async def search(request: Request[Any, Any, Any], site: Site) -> Json:
+    """Executions that fit, newest first unless told otherwise."""
+    asked = query.of(request)
+    page = query.paging(asked)
+    criteria = _dated(filters.criteria(asked, filters.EXECUTIONS, site.now()), asked.text("dateFilter"))
+    return await _page(
+        site,
+        Search(criteria=criteria, order=page.order or _NEWEST_FIRST, offset=page.offset, limit=page.limit),
+        with_runs=asked.flag("taskRuns"),
+    )
+
+
+@get("/executions")
+async def of_flow(request: Request[Any, Any, Any], site: Site) -> Json:
+    """Executions of one flow."""
+    asked = query.of(request)
+    page = query.paging(asked)
+    criteria = AllOf(
+        (
+            Condition("namespace", "EQUALS", asked.need("namespace")),
+            Condition("flowId", "EQUALS", asked.need("flowId")),
+        )
+    )
+    return await _page(
+        site,
+        Search(criteria=criteria, order=page.order or _NEWEST_FIRST, offset=page.offset, limit=page.limit),
+    )
+
+
+async def _page(site: Site, search: Search, *, with_runs: bool = False) -> Json:
+    page = await site.ports.store.executions.search(search)
+    now = site.now()
+    if with_runs:
+        return {"results": [await _full(site, each) for each in page.results], "total": page.total}
+    return {"results": [shape.light(each, now) for each in page.results], "total": page.total}
+
+
+def _dated(criteria: Criteria, date_filter: str | None) -> Criteria:
+    """Bounds in time move to the column that `dateFilter` names."""
+    match date_filter:
+        case None:
+            return criteria
+        case "START_DATE":
+            return _with_dates(criteria, "startDate")
+        case "END_DATE":
+            return _with_dates(criteria, "endDate")
+        case "START_OR_END_DATE":
+            return AnyOf((_with_dates(criteria, "startDate"), _with_dates(criteria, "endDate")))
+    raise query.BadQuery(
+        f"`dateFilter` cannot be `{date_filter}`",
+        where="dateFilter",
+        mend="START_DATE, END_DATE or START_OR_END_DATE",
+    )
+
+
+def _with_dates(criteria: Criteria, column: str) -> Criteria:
+    match criteria:
+        case Condition(field=field) if field in ("startDate", "endDate"):
+            return Condition(column, criteria.operation, criteria.value)
+        case Condition():
+            return criteria
+        case _:
+            return type(criteria)(tuple(_with_dates(part, column) for part in criteria.parts))
+
+
+class FlowName(msgspec.Struct):
+    """A flow in a body."""
+
+    namespace: str
+    id: str
+
+
+@post("/executions/latest")
+async def latest(request: Request[Any, Any, Any], site: Site) -> list[Json]:
+    """The last execution of each of some flows."""
+    names = await forms.json(request, list[FlowName])
+    found = await site.ports.store.executions.latest([FlowKey(name.namespace, name.id) for name in names])
+    return [shape.latest(execution) for execution in found]
+
+
+@get("/executions/distinct-field-values")
+async def distinct(request: Request[Any, Any, Any], site: Site) -> list[str]:
+    """Values of a field that occur."""
+    asked = query.of(request)
+    field = asked.need("field")
+    return await site.ports.store.executions.distinct(field, asked.number("size", least=1) or 100)
+
+
+@get("/executions/{execution_id:str}/follow")
+async def follow(execution_id: str, site: Site) -> Stream:
+    """An execution as it changes, until nothing more will happen."""
+    execution = await stream.appeared(site, execution_id)
+    site.guard.must(Action.READ, execution.namespace)
+    return stream.response(stream.execution_events(site, execution_id))
+
+
+@get("/executions/{execution_id:str}/flow")
+async def flow_of(execution_id: str, site: Site) -> Json:
+    """The flow of an execution, reduced."""
+    execution = await site.need_execution(execution_id)
+    return flow_shape.for_execution(
+        site.parsed(await site.need_revision(execution.flow_key, execution.revision))
+    )
+
+
+@get("/executions/flows/{namespace:str}/{flow_id:str}")
+async def startable_flow(request: Request[Any, Any, Any], namespace: str, flow_id: str, site: Site) -> Json:
+    """A flow that may be started, reduced."""
+    key = FlowKey(namespace, flow_id)
+    revision = query.of(request).number("revision", least=1)
+    found = await site.need_latest(key) if revision is None else await site.need_revision(key, revision)
+    return flow_shape.for_execution(site.parsed(found))
+
+
+@get("/executions/namespaces")
+async def namespaces(site: Site) -> list[str]:
+    """Namespaces with flows that may be started."""
+    return await site.ports.store.flows.namespaces()
+
+
+@get("/executions/namespaces/{namespace:str}/flows")
+async def flows_of_namespace(namespace: str, site: Site) -> list[Json]:
+    """Flows of a namespace that may be started, reduced."""
+    page = await site.ports.store.flows.search(
+        Search(
+            criteria=Condition("namespace", "EQUALS", namespace),
+            order=(Order("id"),),
+            limit=query.MOST_PAGE_SIZE,
+        )
+    )
+    return [flow_shape.for_execution(site.parsed(each)) for each in page.results if not each.disabled]
+
+
+# Actions. The paths of 2.0 have `actions` in them, the older ones have not.
+
+
+def _both(method: Any, action: str) -> Callable[[Callable[..., Any]], Any]:
+    found = method(
+        [f"/executions/{{execution_id:str}}/{action}", f"/executions/{{execution_id:str}}/actions/{action}"]
+    )
+    return cast(Callable[[Callable[..., Any]], Any], found)
+
+
+async def _perform(site: Site, execution_id: str, operation: operations.Operation) -> Json:
+    execution = await site.need_execution(execution_id)
+    return await _full(site, await operations.perform(site, execution, operation))
+
+
+@_both(delete, "kill")
+async def kill(request: Request[Any, Any, Any], execution_id: str, site: Site) -> Json:
+    """Stop an execution."""
+    cascade = query.of(request).flag("isOnKillCascade", default=True)
+    return await _perform(site, execution_id, operations.kill(cascade=cascade))
+
+
+@_both(post, "restart")
+async def restart(request: Request[Any, Any, Any], execution_id: str, site: Site) -> Json:
+    """Try again what failed."""
+    execution = await site.need_execution(execution_id)
+    revision = query.of(request).number("revision", least=1)
+    if revision is not None and revision != execution.revision:
+        await site.need_revision(execution.flow_key, revision)
+        raise InvalidRequest(
+            "a restart with another revision is not supported", where="revision", mend="start anew"
+        )
+    await operations.check_restart(site, execution)
+    return await _full(site, await operations.perform(site, execution, operations.RESTART))
+
+
+@_both(post, "pause")
+async def pause(execution_id: str, site: Site) -> Json:
+    """Let nothing new start."""
+    return await _perform(site, execution_id, operations.PAUSE)
+
+
+@_both(post, "force-run")
+async def force_run(execution_id: str, site: Site) -> Json:
+    """Let an execution go on whatever holds it."""
+    return await _perform(site, execution_id, operations.FORCE_RUN)
+
+
+@_both(post, "resume")
+async def resume(request: Request[Any, Any, Any], execution_id: str, site: Site) -> Json:
+    """Let a paused execution go on, with the inputs that its pause asks for."""
+    execution = await site.need_execution(execution_id)
+    refusal = operations.resume().refusal(execution)
+    if refusal is not None:
+        raise refusal
+    paused, resolution = await _pause_inputs(request, site, execution, store=True)
+    if resolution.violations:
+        raise Invalid([Part(message=each.message, path=each.path) for each in resolution.violations])
+    operation = operations.resume(dict(resolution.values), paused)
+    return await _full(site, await operations.perform(site, execution, operation))
+
+
+@_both(post, "resume/validate")
+async def validate_resume(request: Request[Any, Any, Any], execution_id: str, site: Site) -> Json:
+    """Say what would become of the inputs of a resume."""
+    execution = await site.need_execution(execution_id)
+    refusal = operations.resume().refusal(execution)
+    if refusal is not None:
+        raise refusal
+    _, resolution = await _pause_inputs(request, site, execution, store=False)
+    return {
+        "id": execution.flow_id,
+        "namespace": execution.namespace,
+        "inputs": [shape.resolved_input(each, {}) for each in resolution.inputs],
+        "checks": [],
+    }
+
+
+async def _pause_inputs(
+    request: Request[Any, Any, Any], site: Site, execution: Execution, *, store: bool
+) -> tuple[str | None, Any]:
+    """Id of the task run that is paused, and its inputs typed."""
+    stored = site.parsed(await site.need_revision(execution.flow_key, execution.revision))
+    if stored.flow is None:
+        raise Conflict(f"the flow of the execution cannot be read: {stored.problem}")
+    paused = operations.first_paused(await site.ports.store.executions.task_runs(execution.id))
+    task = (
+        None
+        if paused is None
+        else next((each for each in stored.flow.walk() if each.id == paused.task_id), None)
+    )
+    inputs = starting.declared(() if task is None else task.properties.get("onResume") or ())
+    with await forms.form(request) as form:
+        given, uploads = starting.sorted_out(inputs, form)
+        given |= starting.planned(stored.flow, inputs, uploads, execution.id)
+        resolution = await starting.resolve(site, stored.flow, inputs, given)
+        if store and not resolution.violations:
+            for input_id, upload in uploads.items():
+                await site.ports.storage.put(given[input_id], upload.source())
+    return (None if paused is None else paused.id), resolution
+
+
+@_both(post, "labels")
+async def set_labels(request: Request[Any, Any, Any], execution_id: str, site: Site) -> Json:
+    """Replace the labels that people gave to an ended execution."""
+    labels = operations.labels_of(await forms.json(request, list[Any]))
+    return await _perform(site, execution_id, operations.set_labels(labels, add=False))
+
+
+@delete("/executions/{execution_id:str}", status_code=204)
+async def remove(request: Request[Any, Any, Any], execution_id: str, site: Site) -> None:
+    """Delete an execution that has ended, and what belongs to it."""
+    execution = await site.need_execution(execution_id)
+    await operations.remove(site, execution, removal_of(query.of(request)))
+
+
+def removal_of(asked: query.Query) -> operations.Removal:
+    """What shall go with an execution."""
+    return operations.Removal(
+        logs=asked.flag("deleteLogs", default=True),
+        metrics=asked.flag("deleteMetrics", default=True),
+        storage=asked.flag("deleteStorage", default=True),
+        running_too=asked.flag("includeNonTerminated"),
+    )
+
+
+ROUTES = [
+    create,
+    validate,
+    read,
+    search,
+    of_flow,
+    latest,
+    distinct,
+    follow,
+    flow_of,
+    startable_flow,
+    namespaces,
+    flows_of_namespace,
+    kill,
+    restart,
+    pause,
+    force_run,
+    resume,
+    validate_resume,
+    set_labels,
+    remove,
+]

@@ -1,0 +1,105 @@
+"""The same act on many executions: by their ids, or by a search (API spec §3.3)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+from litestar import Request
+
+from batuta.errors import InvalidRequest
+from batuta.store.port import Order, Search
+from batuta.web import bulk, filters, forms, operations, query
+from batuta.web.api.executions import removal_of
+from batuta.web.routes import delete, post
+from batuta.web.site import Site
+
+Json = dict[str, Any]
+PAGE = 1000
+
+
+async def found_ids(request: Request[Any, Any, Any], site: Site) -> list[str]:
+    """Ids of all executions that the filters of a request find."""
+    criteria = filters.criteria_of_change(query.of(request), filters.EXECUTIONS, site.now())
+    ids: list[str] = []
+    while True:
+        page = await site.ports.store.executions.search(
+            Search(
+                criteria=criteria, order=(Order("state.startDate"), Order("id")), offset=len(ids), limit=PAGE
+            )
+        )
+        ids += [execution.id for execution in page.results]
+        if not page.results or len(ids) >= page.total:
+            return ids
+
+
+def _acts(method: Any, path: str, operation: operations.Operation) -> list[Any]:
+    """Both routes of an act that needs nothing but the executions."""
+
+    async def by_ids(request: Request[Any, Any, Any], site: Site) -> Json:
+        ids = await forms.json(request, list[str])
+        return bulk.done(await operations.perform_all(site, ids, operation))
+
+    async def by_query(request: Request[Any, Any, Any], site: Site) -> Json:
+        return bulk.done(await operations.perform_all(site, await found_ids(request, site), operation))
+
+    by_ids.__doc__ = f"{operation.title.capitalize()} executions by their ids."
+    by_query.__doc__ = f"{operation.title.capitalize()} every execution that fits."
+    return [
+        method(f"/executions/{path}/by-ids", status_code=202)(by_ids),
+        method(f"/executions/{path}/by-query", status_code=202)(by_query),
+    ]
+
+
+class LabelsForIds(msgspec.Struct, rename="camel"):
+    """Which executions get which labels. Clients disagree about the first name."""
+
+    execution_labels: list[Any]
+    executions_id: list[str] | None = None
+    execution_ids: list[str] | None = None
+
+
+@post("/executions/labels/by-ids", status_code=202)
+async def label_by_ids(request: Request[Any, Any, Any], site: Site) -> Json:
+    """Add labels to executions by their ids."""
+    asked = await forms.json(request, LabelsForIds)
+    ids = asked.executions_id if asked.executions_id is not None else asked.execution_ids
+    if ids is None:
+        raise InvalidRequest("the body lacks `executionsId`, the list of ids", where="executionsId")
+    operation = operations.set_labels(operations.labels_of(asked.execution_labels), add=True)
+    return bulk.done(await operations.perform_all(site, ids, operation))
+
+
+@post("/executions/labels/by-query", status_code=202)
+async def label_by_query(request: Request[Any, Any, Any], site: Site) -> Json:
+    """Add labels to every execution that fits."""
+    labels = operations.labels_of(await forms.json(request, list[Any]))
+    ids = await found_ids(request, site)
+    return bulk.done(await operations.perform_all(site, ids, operations.set_labels(labels, add=True)))
+
+
+@delete("/executions/by-ids")
+async def remove_by_ids(request: Request[Any, Any, Any], site: Site) -> Json:
+    """Delete executions by their ids."""
+    ids = await forms.json(request, list[str])
+    return {"count": await operations.remove_all(site, ids, removal_of(query.of(request)))}
+
+
+@delete("/executions/by-query")
+async def remove_by_query(request: Request[Any, Any, Any], site: Site) -> Json:
+    """Delete every execution that fits."""
+    ids = await found_ids(request, site)
+    return {"count": await operations.remove_all(site, ids, removal_of(query.of(request)))}
+
+
+ROUTES = [
+    *_acts(delete, "kill", operations.KILL_MANY),
+    *_acts(post, "restart", operations.RESTART),
+    *_acts(post, "pause", operations.PAUSE),
+    *_acts(post, "resume", operations.resume()),
+    *_acts(post, "force-run", operations.FORCE_RUN),
+    label_by_ids,
+    label_by_query,
+    remove_by_ids,
+    remove_by_query,
+]

@@ -1,0 +1,92 @@
+"""Namespaces: they exist through the flows in them (API spec §14)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+from litestar import Request
+
+from batuta.errors import InvalidRequest
+from batuta.web import forms, query
+from batuta.web.routes import get, post
+from batuta.web.site import Site
+
+Json = dict[str, Any]
+SYSTEM = "system"
+
+
+async def _all(site: Site) -> list[str]:
+    """Every namespace with flows, their parents, and that of the system."""
+    found = {SYSTEM}
+    for name in await site.ports.store.flows.namespaces():
+        while name:
+            found.add(name)
+            name = name.rpartition(".")[0]
+    return sorted(found)
+
+
+def _shape(name: str) -> Json:
+    return {"id": name, "disabled": True, "deleted": False}
+
+
+@get("/namespaces/search")
+async def search(request: Request[Any, Any, Any], site: Site) -> Json:
+    """Namespaces whose name has a text in it."""
+    asked = query.of(request)
+    page = query.paging(asked)
+    part = (asked.text("q") or asked.text("filters[q][EQUALS]") or "").lower()
+    names = [] if asked.flag("existing") else [name for name in await _all(site) if part in name.lower()]
+    for order in page.order:
+        if order.column != "id":
+            raise InvalidRequest(
+                f"namespaces cannot be sorted by `{order.column}`", where="sort", mend="sort by id"
+            )
+        names.sort(reverse=order.descending)
+    shown = names[page.offset : page.offset + page.limit]
+    return {"results": [_shape(name) for name in shown], "total": len(names)}
+
+
+class Autocomplete(msgspec.Struct, rename="camel"):
+    """What somebody has typed so far."""
+
+    q: str | None = None
+    ids: list[str] | None = None
+    existing_only: bool | None = None
+
+
+@post("/namespaces/autocomplete")
+async def autocomplete(request: Request[Any, Any, Any], site: Site) -> list[str]:
+    """Namespaces that fit what was typed."""
+    asked = await forms.json(request, Autocomplete | None) or Autocomplete()
+    part = (asked.q or "").lower()
+    return [
+        name for name in await _all(site) if part in name.lower() and (not asked.ids or name in asked.ids)
+    ]
+
+
+@get("/namespaces/{namespace:str}")
+async def read(namespace: str) -> Json:
+    """A namespace; every valid name is one."""
+    return {"id": namespace, "deleted": False}
+
+
+@get("/namespaces/{namespace:str}/secrets")
+async def secrets(request: Request[Any, Any, Any], namespace: str, site: Site) -> Json:
+    """Names of secrets; never their values."""
+    page = query.paging(query.of(request))
+    keys = await site.ports.secrets.keys(namespace)
+    shown = [
+        {"key": key, "namespace": namespace, "tags": []}
+        for key in keys[page.offset : page.offset + page.limit]
+    ]
+    return {"readOnly": True, "results": shown, "total": len(keys)}
+
+
+@get("/namespaces/{namespace:str}/inherited-secrets")
+async def inherited_secrets(namespace: str, site: Site) -> Json:
+    """Names of secrets that flows of a namespace can use."""
+    return {namespace: await site.ports.secrets.keys(namespace)}
+
+
+ROUTES = [search, autocomplete, read, secrets, inherited_secrets]

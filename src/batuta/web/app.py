@@ -1,0 +1,61 @@
+"""The web application: every route, and what a request passes on its way. START HERE.
+
+A request passes, outermost first: `front` (path without tenant, guard, headers), the router,
+`front.decoded_segments`, the handler of `api/`. Errors on the way become a status and a body in `problem`,
+nowhere else.
+"""
+
+from __future__ import annotations
+
+from litestar import Litestar, Router
+from litestar.di import Provide
+
+from batuta.ports import Ports
+from batuta.settings.tree import Settings
+from batuta.web import access, front, problem
+from batuta.web.api import (
+    executions,
+    executions_bulk,
+    executions_files,
+    flows,
+    flows_bulk,
+    kv,
+    logs,
+    metrics,
+    misc,
+    namespaces,
+    plugins,
+)
+from batuta.web.site import Site
+
+RESOURCES = [
+    flows,
+    flows_bulk,
+    executions,
+    executions_bulk,
+    executions_files,
+    logs,
+    metrics,
+    kv,
+    namespaces,
+    plugins,
+    misc,
+]
+"""Modules with a list `ROUTES`; the order has no meaning."""
+
+
+def create_app(ports: Ports, settings: Settings, guard: access.Guard = access.OPEN) -> front.Front:
+    """The ASGI application of one web service."""
+    site = Site(ports, settings, guard)
+    routes = [route for resource in RESOURCES for route in resource.ROUTES]
+    router = Litestar(
+        route_handlers=[Router("/api/v1", route_handlers=routes), *misc.ROOT_ROUTES],
+        dependencies={"site": Provide(lambda: site, sync_to_thread=False, use_cache=True)},
+        middleware=[front.decoded_segments],
+        exception_handlers=problem.HANDLERS,
+        openapi_config=None,
+        logging_config=None,
+        request_max_body_size=None,
+        signature_types=[Site],
+    )
+    return front.Front(router, guard)

@@ -1,0 +1,159 @@
+"""Server-sent events: an execution as it changes, a log as it grows (API spec §4).
+
+The marker of an event travels in `id:`, there is no `event:` line. Every hint leads to a look at the rows,
+and so does a second without one; what is sent is what the rows say, once for each difference.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from typing import Any
+
+import msgspec
+from litestar.response import Stream
+
+from batuta.bus.port import ExecutionChanged, LogsWritten
+from batuta.errors import NotFound
+from batuta.model.execution import Execution
+from batuta.model.task import LogLevel
+from batuta.web import waiting
+from batuta.web.shapes import execution as shape
+from batuta.web.shapes import records
+from batuta.web.site import Site
+
+KEEP_ALIVE_SECONDS = 15.0
+IDLE_SECONDS = 3600.0
+"""A stream in which nothing happens for so long is cut."""
+APPEAR_SECONDS = 10.0
+"""How long a stream waits for its execution to exist."""
+LEAST_GAP_SECONDS = 0.02
+"""Least time between two looks at an execution that changes all the time."""
+
+_KEEP_ALIVE = b": ka\n\n"
+_encode = msgspec.json.encode
+
+
+def event(marker: str, data: Any) -> bytes:
+    """One event on the wire."""
+    return b"id: %s\ndata: %s\n\n" % (marker.encode(), _encode(data))
+
+
+def response(events: AsyncIterator[bytes]) -> Stream:
+    """A stream that no proxy holds back."""
+    headers = {"Cache-Control": "no-cache", "X-Accel-Buffering": "no"}
+    return Stream(events, media_type="text/event-stream", headers=headers)
+
+
+async def appeared(site: Site, execution_id: str) -> Execution:
+    """The execution, which somebody may be about to create."""
+    found = await site.ports.store.executions.get(execution_id)
+    if found is not None:
+        return found
+    async with waiting.changes(site) as hints:
+        loop = asyncio.get_running_loop()
+        end = loop.time() + APPEAR_SECONDS
+        while loop.time() < end:
+            found = await site.ports.store.executions.get(execution_id)
+            if found is not None:
+                return found
+            await waiting.next_hint(hints, execution_id, min(waiting.LOOK_SECONDS, end - loop.time()))
+    raise NotFound(f"Unable to find the execution {execution_id}")
+
+
+async def execution_events(site: Site, execution_id: str) -> AsyncIterator[bytes]:
+    """`start`, `progress` for each change, `end` once nothing more will happen."""
+    loop = asyncio.get_running_loop()
+    yield event("start", shape.stub(execution_id))
+    async with waiting.changes(site) as hints:
+        ticks = _Ticks(hints, execution_id)
+        seen: tuple[Any, ...] | None = None
+        async for alive in ticks:
+            if alive:
+                yield _KEEP_ALIVE
+                continue
+            began = loop.time()
+            execution = await site.ports.store.executions.get(execution_id)
+            if execution is None:
+                return
+            runs = await site.ports.store.executions.task_runs(execution_id)
+            now = (execution, runs)
+            if execution.settled:
+                yield event("end", shape.full(execution, runs, site.now()))
+                return
+            if now != seen:
+                seen = now
+                yield event("progress", shape.full(execution, runs, site.now()))
+                ticks.busy()
+                # A document that costs much to make is made less often.
+                await asyncio.sleep(max(LEAST_GAP_SECONDS, 3 * (loop.time() - began)))
+
+
+class LogFilter(msgspec.Struct, frozen=True):
+    """Which lines of an execution are wanted."""
+
+    least: LogLevel = LogLevel.TRACE
+    task_run_id: str | None = None
+    task_id: str | None = None
+    attempt: int | None = None
+
+
+async def log_events(site: Site, execution_id: str, wanted: LogFilter) -> AsyncIterator[bytes]:
+    """`start`, `progress` for each line, old ones first, and `end` once no more can come."""
+    yield event("start", {})
+    async with site.ports.bus.subscribe(LogsWritten, ExecutionChanged) as hints:
+        ticks = _Ticks(hints, execution_id)
+        last = 0
+        async for alive in ticks:
+            if alive:
+                yield _KEEP_ALIVE
+                continue
+            execution = await site.ports.store.executions.get(execution_id)
+            lines = await site.ports.store.logs.of_execution(
+                execution_id,
+                least=wanted.least,
+                task_run_id=wanted.task_run_id,
+                task_id=wanted.task_id,
+                attempt=wanted.attempt,
+                after=last,
+            )
+            for stored in lines:
+                last = stored.id
+                yield event("progress", records.log_line(stored.line))
+            if execution is None or execution.settled:
+                yield event("end", {})
+                return
+            if lines:
+                ticks.busy()
+                await asyncio.sleep(LEAST_GAP_SECONDS)
+
+
+class _Ticks:
+    """When to look: at once, after each hint or a second without one. True means: say that we are alive."""
+
+    def __init__(self, hints: AsyncIterator[Any], execution_id: str) -> None:
+        self._hints = hints
+        self._execution_id = execution_id
+        self._loop = asyncio.get_running_loop()
+        self._first = True
+        self._sent = self._changed = self._loop.time()
+
+    def busy(self) -> None:
+        """Something was sent."""
+        self._sent = self._changed = self._loop.time()
+
+    def __aiter__(self) -> _Ticks:
+        return self
+
+    async def __anext__(self) -> bool:
+        if self._first:
+            self._first = False
+            return False
+        now = self._loop.time()
+        if now - self._changed > IDLE_SECONDS:
+            raise StopAsyncIteration
+        if now - self._sent >= KEEP_ALIVE_SECONDS:
+            self._sent = now
+            return True
+        await waiting.next_hint(self._hints, self._execution_id, waiting.LOOK_SECONDS)
+        return False
