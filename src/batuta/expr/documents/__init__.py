@@ -1,0 +1,1 @@
+"""Readers and writers of document formats, loaded when a template uses them."""

@@ -1,0 +1,163 @@
+"""Functions that read something outside. Each asks for a fact; see `facts`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from batuta.expr.catalogue import function
+from batuta.expr.errors import ArgumentError, EvaluationError, LimitError
+from batuta.expr.kinds import is_number
+from batuta.expr.printing import plain, plain_text
+from batuta.expr.run import Run
+
+_MOST_LEVELS = 50
+
+
+def _required(value: Any, name: str, argument: str) -> str:
+    if value is None:
+        raise ArgumentError(f"The function `{name}` expects an argument '{argument}'")
+    if isinstance(value, str):
+        return str(value)
+    raise ArgumentError(f"`{name}` expects a text as '{argument}'", expected="String", seen=[value])
+
+
+def _optional(value: Any, name: str, argument: str) -> str | None:
+    return None if value is None else _required(value, name, argument)
+
+
+def hashable(value: Any, level: int = 0) -> Any:
+    """An argument of a fact: maps as sorted tuples of pairs, lists as tuples."""
+    if level > _MOST_LEVELS:
+        raise LimitError("An argument is nested too deeply")
+    if isinstance(value, dict):
+        return tuple(sorted((plain_text(key), hashable(item, level + 1)) for key, item in value.items()))
+    if isinstance(value, list):
+        return tuple(hashable(item, level + 1) for item in value)
+    return plain(value)
+
+
+@function("secret")
+def secret(run: Run, key: Any, namespace: Any = None, subkey: Any = None) -> Any:
+    """A secret of the flow's namespace or of another; `subkey` picks a field of a secret that is JSON."""
+    return run.fact(
+        "secret",
+        _required(key, "secret", "key"),
+        _optional(namespace, "secret", "namespace"),
+        _optional(subkey, "secret", "subkey"),
+    )
+
+
+@function("kv")
+def kv(run: Run, key: Any, namespace: Any = None, error_on_missing: Any = True) -> Any:
+    """A value of the key-value store of the flow's namespace, its parents, or another namespace."""
+    if not isinstance(error_on_missing, bool):
+        raise ArgumentError("`kv` expects a boolean as 'errorOnMissing'", seen=[error_on_missing])
+    return run.fact(
+        "kv", _required(key, "kv", "key"), _optional(namespace, "kv", "namespace"), error_on_missing
+    )
+
+
+@function("read")
+def read(run: Run, path: Any, namespace: Any = None) -> Any:
+    """The text of a namespace file or of a file in internal storage."""
+    return run.fact("read", _required(path, "read", "path"), _optional(namespace, "read", "namespace"))
+
+
+@function("fileSize")
+def file_size(run: Run, path: Any, namespace: Any = None) -> Any:
+    """The bytes that a file has."""
+    return run.fact(
+        "fileSize", _required(path, "fileSize", "path"), _optional(namespace, "fileSize", "namespace")
+    )
+
+
+@function("fileExists")
+def file_exists(run: Run, path: Any, namespace: Any = None) -> Any:
+    """Whether a file exists."""
+    return run.fact(
+        "fileExists", _required(path, "fileExists", "path"), _optional(namespace, "fileExists", "namespace")
+    )
+
+
+@function("isFileEmpty", "fileEmpty")
+def is_file_empty(run: Run, path: Any, namespace: Any = None) -> Any:
+    """Whether a file has no bytes."""
+    return run.fact(
+        "isFileEmpty",
+        _required(path, "isFileEmpty", "path"),
+        _optional(namespace, "isFileEmpty", "namespace"),
+    )
+
+
+@function("http")
+def http(
+    run: Run,
+    uri: Any,
+    method: Any = "GET",
+    query: Any = None,
+    body: Any = None,
+    content_type: Any = "application/json",
+    headers: Any = None,
+    options: Any = None,
+    accept: Any = "application/json",
+) -> Any:
+    """The body of the answer to an HTTP request, parsed by its content type."""
+    return run.fact(
+        "http",
+        _required(uri, "http", "uri"),
+        _required(method, "http", "method").upper(),
+        hashable(query),
+        hashable(body),
+        _optional(content_type, "http", "contentType"),
+        hashable(headers),
+        hashable(options),
+        _optional(accept, "http", "accept"),
+    )
+
+
+@function("errorLogs")
+def error_logs(run: Run) -> Any:
+    """The error log entries of the execution."""
+    return run.fact("errorLogs")
+
+
+@function("randomPort")
+def random_port(run: Run) -> Any:
+    """A local TCP port that is free at present."""
+    return run.fact("randomPort")
+
+
+@function("subflow")
+def subflow(
+    run: Run,
+    namespace: Any,
+    id: Any,
+    inputs: Any = None,
+    revision: Any = None,
+    labels: Any = None,
+    timeout: Any = None,
+) -> Any:
+    """Run a flow while inputs are rendered, and give its id, state, outputs and labels."""
+    if revision is not None and not is_number(revision):
+        raise ArgumentError("`subflow` expects a number as 'revision'", seen=[revision])
+    return run.fact(
+        "subflow",
+        _required(namespace, "subflow", "namespace"),
+        _required(id, "subflow", "id"),
+        hashable(inputs),
+        hashable(revision),
+        hashable(labels),
+        _optional(timeout, "subflow", "timeout"),
+    )
+
+
+@function("credential")
+def credential(key: Any = None) -> Any:
+    """Not supported."""
+    raise EvaluationError("`credential` is not supported")
+
+
+@function("appLink")
+def app_link(app_id: Any = None, base_url: Any = None) -> Any:
+    """Not supported."""
+    raise EvaluationError("`appLink` is not supported")
