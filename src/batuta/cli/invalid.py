@@ -1,4 +1,4 @@
-"""A flow file that cannot be run: everything that is wrong with it, with places in the file."""
+"""A flow file that shall run, or everything that keeps it from running."""
 
 from __future__ import annotations
 
@@ -11,17 +11,14 @@ from batuta.cli.loading import FlowFile, text_of
 
 
 def read_or_report(path: Path) -> FlowFile | None:
-    """The flow of a file; None after writing to standard error what is wrong with it."""
+    """The flow of a file; None after writing to standard error what is wrong with it, as `batuta check` does."""
     source = text_of(path)
     reading = flows.read(source)
     if reading.flow is not None:
         return FlowFile(path, source, reading.flow)
-    for found in reading.violations:
-        place = f"{found.path}: " if found.path else ""
-        click.echo(f"{path}:{found.line}:{found.column}: error: {place}{found.message}", err=True)
-        shown = flows.frame(source, found)
-        if shown:
-            click.echo(shown, err=True)
-        if found.hint:
-            click.echo(f"  fix: {found.hint}", err=True)
+    from batuta.cli import check
+
+    for found in check.findings_of(path):
+        if found.severity == "error":
+            click.echo(check.told(found) + "\n", err=True)
     return None

@@ -100,8 +100,10 @@ async def _inputs(ports: Ports, flow: Flow, given: Mapping[str, Any], execution_
     if unknown:
         raise InvalidInputs(flow, [f"`{name}` is not an input of the flow" for name in unknown])
     files = _local_files(flow, given)
-    prefix = uris.execution(flow.namespace, flow.id, execution_id)
-    places = {name: f"{prefix}inputs/{name}/{uris.file_name(path.name)}" for name, path in files.items()}
+    places = {
+        name: uris.input_file(flow.namespace, flow.id, execution_id, name, uris.file_name(path.name))
+        for name, path in files.items()
+    }
     values = await _resolved(ports, flow, {**given, **places})
     for name, path in files.items():
         await ports.storage.put(places[name], path)

@@ -1,0 +1,1 @@
+"""The commands, in this process, without a server."""
