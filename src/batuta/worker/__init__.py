@@ -1,0 +1,1 @@
+"""Runs attempts. Start reading at `loop.py`."""

@@ -1,0 +1,303 @@
+"""What the HTTP tasks have in common: properties, the client, the request, the verdict (spec A20)."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import timedelta
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import msgspec
+from msgspec import Meta
+
+from batuta.errors import TaskError
+from batuta.plugin.context import RunContext
+from batuta.plugin.forms import as_text
+from batuta.plugin.task import RunnableTask
+
+if TYPE_CHECKING:
+    import httpx
+
+_READ_SECONDS = 300.0
+_CONNECT_SECONDS = 10.0
+
+
+class ProxyType(StrEnum):
+    """Kinds of proxy."""
+
+    DIRECT = "DIRECT"
+    HTTP = "HTTP"
+    SOCKS = "SOCKS"
+
+
+class Proxy(msgspec.Struct, kw_only=True, rename="camel"):
+    """A proxy."""
+
+    type: ProxyType = ProxyType.DIRECT
+    address: str | None = None
+    port: int | None = None
+    username: str | None = None
+    password: str | None = None
+
+
+class AuthType(StrEnum):
+    """Kinds of authentication."""
+
+    BASIC = "BASIC"
+    BEARER = "BEARER"
+    DIGEST = "DIGEST"
+
+
+class Auth(msgspec.Struct, kw_only=True, rename="camel"):
+    """How to say who asks."""
+
+    type: AuthType = AuthType.BASIC
+    username: str | None = None
+    password: str | None = None
+    token: str | None = None
+
+
+class Timeouts(msgspec.Struct, kw_only=True, rename="camel"):
+    """How long to wait."""
+
+    connect_timeout: timedelta | None = None
+    read_idle_timeout: timedelta | None = None
+
+
+class Ssl(msgspec.Struct, kw_only=True, rename="camel"):
+    """Certificates."""
+
+    insecure_trust_all_certificates: bool | None = None
+
+
+class Logged(StrEnum):
+    """Parts of an exchange that can be logged."""
+
+    REQUEST_HEADERS = "REQUEST_HEADERS"
+    REQUEST_BODY = "REQUEST_BODY"
+    RESPONSE_HEADERS = "RESPONSE_HEADERS"
+    RESPONSE_BODY = "RESPONSE_BODY"
+
+
+class Options(msgspec.Struct, kw_only=True, rename="camel"):
+    """How to make the call."""
+
+    timeout: Timeouts | None = None
+    proxy: Proxy | None = None
+    auth: Auth | None = None
+    ssl: Ssl | None = None
+    follow_redirects: bool = True
+    allow_failed: bool | None = None
+    allowed_response_codes: list[int] = []
+    default_charset: str = "UTF-8"
+    logs: list[Logged] = []
+    enabled_tcp_extended_keep_alive: bool | None = None
+    connect_timeout: timedelta | None = None
+    read_timeout: timedelta | None = None
+    read_idle_timeout: timedelta | None = None
+    connection_pool_idle_timeout: timedelta | None = None
+    max_content_length: int | None = None
+    proxy_type: ProxyType | None = None
+    proxy_address: str | None = None
+    proxy_port: int | None = None
+    proxy_username: str | None = None
+    proxy_password: str | None = None
+    basic_auth_user: str | None = None
+    basic_auth_password: str | None = None
+    log_level: str | None = None
+
+
+class HttpTask(RunnableTask):
+    """Base of the HTTP tasks."""
+
+    uri: Annotated[str, Meta(description="Address to call.")]
+    method: Annotated[str, Meta(description="GET, POST, PUT, ...")] = "GET"
+    params: Annotated[dict[str, Any], Meta(description="Query parameters: text, or a list of texts.")] = {}
+    headers: Annotated[dict[str, Any], Meta(description="Request headers.")] = {}
+    body: Annotated[str | None, Meta(description="Request body.")] = None
+    form_data: Annotated[
+        dict[str, Any] | None, Meta(description="Fields of a form; a stored file's URI uploads the file.")
+    ] = None
+    content_type: Annotated[str, Meta(description="Type of the request body.")] = "application/json"
+    options: Annotated[
+        Options | None, Meta(description="Timeouts, proxy, authentication, tolerated codes.")
+    ] = None
+    allow_failed: Annotated[bool | None, Meta(description="Older place of `options.allowFailed`.")] = None
+    ssl_options: Annotated[Ssl | None, Meta(description="Older place of `options.ssl`.")] = None
+
+    @property
+    def effective(self) -> Options:
+        """The options, with what was written in older places."""
+        return self.options or Options()
+
+    @asynccontextmanager
+    async def exchange(self, ctx: RunContext) -> AsyncIterator[httpx.Response]:
+        """Call; the answer's body has not been read.
+
+        Raises:
+            TaskError: nobody answers, or the answer is a failure that is not tolerated.
+        """
+        import httpx
+
+        options, address = self.effective, self.uri.strip().replace(" ", "%20")
+        try:
+            async with client(options, self.ssl_options) as http:
+                request = http.build_request(
+                    self.method.upper(), with_params(address, self.params), **await self._content(ctx)
+                )
+                if Logged.REQUEST_HEADERS in options.logs:
+                    ctx.log.info(f"request headers: {dict(request.headers)}")
+                if Logged.REQUEST_BODY in options.logs and self.body:
+                    ctx.log.info(f"request body: {self.body}")
+                answer = await http.send(request, stream=True)
+                try:
+                    if Logged.RESPONSE_HEADERS in options.logs:
+                        ctx.log.info(f"response headers: {dict(answer.headers)}")
+                    await self._judge(answer)
+                    yield answer
+                finally:
+                    await answer.aclose()
+        except httpx.InvalidURL as error:
+            raise TaskError(f"uri: `{address}` is not an address: {error}") from None
+        except httpx.HTTPError as error:
+            said = str(error) or type(error).__name__
+            raise TaskError(f"The call of `{address}` failed: {said}") from error
+
+    async def _judge(self, answer: httpx.Response) -> None:
+        options, code = self.effective, answer.status_code
+        if options.allowed_response_codes:
+            if code in options.allowed_response_codes:
+                return
+        elif code < 400 or options.allow_failed or self.allow_failed:
+            return
+        body = await answer.aread()
+        text = body.decode(answer.encoding or options.default_charset, "replace")
+        raise TaskError(
+            f"Failed http request with response code '{code}'" + (f" and body:\n{text}" if text else "")
+        )
+
+    async def _content(self, ctx: RunContext) -> dict[str, Any]:
+        headers = {name: as_text(value) for name, value in self.headers.items()}
+        given = {name.lower() for name in headers}
+        if self.form_data is not None and self.content_type.startswith("multipart/"):
+            headers = {name: value for name, value in headers.items() if name.lower() != "content-type"}
+            return {"headers": headers, "files": await self._parts(ctx)}
+        if self.form_data is not None:
+            return {
+                "headers": headers,
+                "data": {name: as_text(value) for name, value in self.form_data.items()},
+            }
+        if "content-type" not in given:
+            charset = f"; charset={self.effective.default_charset}" if self.body is not None else ""
+            headers["Content-Type"] = self.content_type + charset
+        if self.body is None:
+            return {"headers": headers}
+        return {"headers": headers, "content": self.body.encode(self.effective.default_charset)}
+
+    async def _parts(self, ctx: RunContext) -> list[tuple[str, Any]]:
+        parts: list[tuple[str, Any]] = []
+        for name, value in (self.form_data or {}).items():
+            file_name, uri = None, value
+            if isinstance(value, dict) and set(value) >= {"name", "content"}:
+                file_name, uri = str(value["name"]), value["content"]
+            if isinstance(uri, str) and uri.startswith("kestra://"):
+                path = await local_copy(ctx, uri)
+                parts.append((name, (file_name or uri.rpartition("/")[2], path.open("rb"))))
+            else:
+                parts.append((name, (None, as_text(value).encode())))
+        return parts
+
+
+def client(options: Options, older_ssl: Ssl | None) -> httpx.AsyncClient:
+    """A client that does as the options say."""
+    import httpx
+
+    timeout, ssl = options.timeout or Timeouts(), options.ssl or older_ssl or Ssl()
+    connect = timeout.connect_timeout or options.connect_timeout
+    read = timeout.read_idle_timeout or options.read_idle_timeout or options.read_timeout
+    return httpx.AsyncClient(
+        timeout=httpx.Timeout(
+            _READ_SECONDS if read is None else read.total_seconds(),
+            connect=_CONNECT_SECONDS if connect is None else connect.total_seconds(),
+        ),
+        follow_redirects=options.follow_redirects,
+        verify=not ssl.insecure_trust_all_certificates,
+        proxy=proxy_address(options),
+        auth=authentication(options),
+    )
+
+
+def proxy_address(options: Options) -> str | None:
+    """The proxy as one address, or None."""
+    proxy = options.proxy or Proxy(
+        type=options.proxy_type or (ProxyType.HTTP if options.proxy_address else ProxyType.DIRECT),
+        address=options.proxy_address,
+        port=options.proxy_port,
+        username=options.proxy_username,
+        password=options.proxy_password,
+    )
+    if proxy.type is ProxyType.DIRECT or not proxy.address:
+        return None
+    from urllib.parse import quote
+
+    scheme = "socks5" if proxy.type is ProxyType.SOCKS else "http"
+    login = f"{quote(proxy.username)}:{quote(proxy.password or '')}@" if proxy.username else ""
+    return f"{scheme}://{login}{proxy.address}" + (f":{proxy.port}" if proxy.port else "")
+
+
+def authentication(options: Options) -> httpx.Auth | None:
+    """Who asks."""
+    import httpx
+
+    auth = options.auth
+    if auth is None and options.basic_auth_user:
+        auth = Auth(username=options.basic_auth_user, password=options.basic_auth_password)
+    if auth is None:
+        return None
+    match auth.type:
+        case AuthType.BASIC:
+            return httpx.BasicAuth(auth.username or "", auth.password or "")
+        case AuthType.DIGEST:
+            return httpx.DigestAuth(auth.username or "", auth.password or "")
+        case AuthType.BEARER:
+            return _bearer(auth.token or "")
+
+
+def _bearer(token: str) -> httpx.Auth:
+    def add(request: httpx.Request) -> httpx.Request:
+        request.headers["Authorization"] = f"Bearer {token}"
+        return request
+
+    from httpx._auth import FunctionAuth
+
+    return FunctionAuth(add)
+
+
+def with_params(address: str, params: dict[str, Any]) -> httpx.URL:
+    """The address with the parameters behind those that it has."""
+    import httpx
+
+    url = httpx.URL(address)
+    for name, value in params.items():
+        for each in value if isinstance(value, list) else [value]:
+            url = url.copy_add_param(name, as_text(each))
+    return url
+
+
+def header_lists(answer: httpx.Response) -> dict[str, list[str]]:
+    """Names of headers with all their values."""
+    lists: dict[str, list[str]] = {}
+    for name, value in answer.headers.multi_items():
+        lists.setdefault(name, []).append(value)
+    return lists
+
+
+async def local_copy(ctx: RunContext, uri: str) -> Path:
+    """A stored file in the working directory, under a name that nothing else has."""
+    from batuta import ids
+
+    path = ctx.files.working_dir / ids.random_id()
+    await ctx.files.fetch(uri, path)
+    return path

@@ -1,0 +1,225 @@
+"""A script in a container: files in, output out, files back, and nothing left behind."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import tarfile
+import tempfile
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any
+
+from batuta.errors import TaskError
+from batuta.plugin.context import RunContext
+from batuta.plugin.runner import Command, RunnerResult
+from batuta.plugins.scripts.engine import Engine, EngineAway
+
+if TYPE_CHECKING:
+    from batuta.plugins.scripts.docker import Docker
+
+_SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*([kmgt]?)i?b?", re.IGNORECASE)
+_UNITS = {"": 1, "k": 1024, "m": 1024**2, "g": 1024**3, "t": 1024**4}
+_MOST_LABEL_CHARACTERS = 63
+_HOST_GATEWAY = "host.docker.internal:host-gateway"
+_CHUNK_BYTES = 262_144
+
+
+async def run_in_container(docker: Docker, ctx: RunContext, command: Command) -> RunnerResult:
+    """Run a command in a container of its own; the container is gone when this returns or is cancelled."""
+    image = command.container_image
+    if not image:
+        raise TaskError("the Docker runner needs the `containerImage` property")
+    engine = Engine(docker.host)
+    try:
+        async with engine:
+            await engine.ping()
+            await _ensure_image(docker, engine, image, ctx)
+            container = await engine.create(options(docker, ctx, command, image))
+            try:
+                return await _run(docker, engine, container, ctx, command)
+            finally:
+                if docker.wait:
+                    await asyncio.shield(_end(docker, engine, container))
+    except EngineAway as away:
+        raise TaskError(
+            f"no Docker engine answers at {away.where}",
+            mend="mount the engine's socket into the worker, set `host`, or use the task runner "
+            "io.kestra.plugin.core.runner.Process",
+        ) from None
+
+
+async def _run(
+    docker: Docker, engine: Engine, container: str, ctx: RunContext, command: Command
+) -> RunnerResult:
+    details = {"containerId": container}
+    folder = str(command.folder)
+    if not _mounts(docker):
+        await engine.put_archive(container, "/", _packed(command.folder))
+    await engine.start(container)
+    if not docker.wait:
+        return RunnerResult(exit_code=0, details=details)
+    await _listen(engine, container, command)
+    code = await engine.wait(container)
+    if not _mounts(docker) and (command.output_files or command.output_dir):
+        with tempfile.TemporaryDirectory() as scratch:
+            archive = Path(scratch) / "files.tar"
+            if await engine.get_archive(container, folder, archive):
+                await asyncio.to_thread(_unpacked, archive, command.folder)
+    return RunnerResult(exit_code=code, details=details)
+
+
+async def _listen(engine: Engine, container: str, command: Command) -> None:
+    waiting = {1: b"", 2: b""}
+    says: dict[int, Callable[[str], None]] = {1: command.on_stdout, 2: command.on_stderr}
+    async for stream, piece in engine.logs(container):
+        if stream not in waiting:
+            continue
+        *lines, waiting[stream] = (waiting[stream] + piece).split(b"\n")
+        for line in lines:
+            says[stream](line.decode("utf-8", "replace").removesuffix("\r"))
+    for stream, rest in waiting.items():
+        if rest:
+            says[stream](rest.decode("utf-8", "replace"))
+
+
+async def _ensure_image(docker: Docker, engine: Engine, image: str, ctx: RunContext) -> None:
+    from batuta.plugins.scripts.docker import PullPolicy
+
+    present = docker.pull_policy is not PullPolicy.ALWAYS and await engine.has_image(image)
+    if present:
+        return
+    if docker.pull_policy is PullPolicy.NEVER:
+        raise TaskError(
+            f"the Docker engine has no image `{image}`, and `pullPolicy` is NEVER",
+            mend=f"run `docker pull {image}`, or set `pullPolicy: IF_NOT_PRESENT`",
+        )
+    await engine.pull(image, docker.authorization(image), ctx.log.debug)
+
+
+async def _end(docker: Docker, engine: Engine, container: str) -> None:
+    await engine.stop(container, docker.kill_grace_period.total_seconds())
+    if docker.delete:
+        await engine.remove(container)
+
+
+def options(docker: Docker, ctx: RunContext, command: Command, image: str) -> dict[str, Any]:
+    """The body of the request that makes the container."""
+    who = ctx.identity
+    labels = {
+        "namespace": who.namespace,
+        "flow-id": who.flow_id,
+        "task-id": who.task_id,
+        "execution-id": who.execution_id,
+        "taskrun-id": who.task_run_id,
+        "taskrun-attempt": str(who.attempt),
+    }
+    host: dict[str, Any] = {"ExtraHosts": docker.extra_hosts or [_HOST_GATEWAY]}
+    if _mounts(docker):
+        host["Binds"] = [f"{command.folder}:{command.folder}"]
+    if docker.network_mode:
+        host["NetworkMode"] = docker.network_mode
+        if docker.network_mode == "host" and not docker.extra_hosts:
+            del host["ExtraHosts"]
+    if docker.cpu and docker.cpu.cpus:
+        host["NanoCpus"] = int(docker.cpu.cpus * 1_000_000_000)
+    host |= _memory(docker)
+    if docker.shm_size:
+        host["ShmSize"] = size(docker.shm_size)
+    if docker.privileged is not None:
+        host["Privileged"] = docker.privileged
+    if docker.port_bindings:
+        host["PortBindings"] = {
+            f"{inner}/tcp": [{"HostPort": outer}]
+            for outer, _, inner in (binding.partition(":") for binding in docker.port_bindings)
+        }
+    if docker.device_requests:
+        host["DeviceRequests"] = [
+            {
+                "Driver": each.driver or "",
+                "Count": each.count if each.count is not None else 0,
+                "DeviceIDs": each.device_ids,
+                "Capabilities": each.capabilities,
+                "Options": each.options,
+            }
+            for each in docker.device_requests
+        ]
+    body: dict[str, Any] = {
+        "Image": image,
+        "Cmd": command.argv,
+        "Env": [f"{name}={value}" for name, value in command.env.items()],
+        "WorkingDir": str(command.folder),
+        "Labels": {f"kestra.io/{name}": value[:_MOST_LABEL_CHARACTERS] for name, value in labels.items()},
+        "HostConfig": host,
+    }
+    if docker.entry_point:
+        body["Entrypoint"] = docker.entry_point
+    if docker.user:
+        body["User"] = docker.user
+    return body
+
+
+def size(text: str) -> int:
+    """Bytes in `512MB`, `1g` or `1024`."""
+    match = _SIZE.fullmatch(text.strip())
+    if match is None:
+        raise TaskError(f"`{text}` is not a size; write a number and a unit such as 512MB")
+    return int(float(match[1]) * _UNITS[match[2].lower()])
+
+
+def _memory(docker: Docker) -> dict[str, Any]:
+    memory = docker.memory
+    if memory is None:
+        return {}
+    names = {
+        "memory": "Memory",
+        "memory_swap": "MemorySwap",
+        "memory_reservation": "MemoryReservation",
+        "kernel_memory": "KernelMemory",
+    }
+    limits: dict[str, Any] = {
+        theirs: size(given) for ours, theirs in names.items() if (given := getattr(memory, ours)) is not None
+    }
+    if memory.memory_swappiness is not None:
+        limits["MemorySwappiness"] = int(memory.memory_swappiness)
+    if memory.oom_kill_disable is not None:
+        limits["OomKillDisable"] = memory.oom_kill_disable
+    return limits
+
+
+def _mounts(docker: Docker) -> bool:
+    return docker.file_handling_strategy.value == "MOUNT"
+
+
+async def _packed(folder: Path) -> AsyncIterator[bytes]:
+    """The folder as a tar archive with its whole path: in the container it lies where it lies here."""
+    archive: IO[bytes] = await asyncio.to_thread(_pack, folder)
+    try:
+        while chunk := await asyncio.to_thread(archive.read, _CHUNK_BYTES):
+            yield chunk
+    finally:
+        archive.close()
+
+
+def _pack(folder: Path) -> IO[bytes]:
+    file: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 - closed by whoever reads it
+    with tarfile.open(fileobj=file, mode="w") as archive:
+        archive.add(folder, str(folder).lstrip("/"))
+    file.seek(0)
+    return file
+
+
+def _unpacked(archive: Path, folder: Path) -> None:
+    """Unpack an archive whose first folder is named as `folder` beside it."""
+    with tarfile.open(archive) as source:
+        for member in source:
+            place = (folder.parent / member.name).resolve()
+            if not place.is_relative_to(folder):
+                continue
+            if member.isdir():
+                place.mkdir(parents=True, exist_ok=True)
+            elif member.isfile() and (content := source.extractfile(member)) is not None:
+                place.parent.mkdir(parents=True, exist_ok=True)
+                with content, place.open("wb") as target:
+                    while chunk := content.read(_CHUNK_BYTES):
+                        target.write(chunk)

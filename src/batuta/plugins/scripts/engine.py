@@ -1,0 +1,199 @@
+"""The Docker engine's HTTP API, as far as a script needs it."""
+
+from __future__ import annotations
+
+import base64
+import os
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
+
+import msgspec
+
+from batuta.errors import TaskError
+
+if TYPE_CHECKING:
+    import httpx
+
+DEFAULT_SOCKETS = ("/var/run/docker.sock", "/dind/docker.sock")
+_API = "/v1.41"
+_PING_SECONDS = 2.0
+
+
+class EngineAway(Exception):
+    """No engine answers."""
+
+    def __init__(self, where: str, why: str) -> None:
+        super().__init__(f"no Docker engine answers at {where}: {why}")
+        self.where = where
+
+
+class Engine:
+    """One connection to an engine."""
+
+    def __init__(self, host: str | None = None) -> None:
+        self.where = host or os.environ.get("DOCKER_HOST") or default_host()
+        self._client: httpx.AsyncClient | None = None
+
+    async def __aenter__(self) -> Engine:
+        if not _may_answer(self.where):
+            raise EngineAway(self.where, "there is no such socket")
+        import httpx
+
+        if self.where.startswith("unix://"):
+            transport = httpx.AsyncHTTPTransport(uds=self.where.removeprefix("unix://"))
+            base = "http://docker"
+        else:
+            transport = httpx.AsyncHTTPTransport()
+            base = self.where.replace("tcp://", "http://", 1)
+        self._client = httpx.AsyncClient(
+            transport=transport, base_url=base, timeout=httpx.Timeout(60, read=None)
+        )
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._client is not None:
+            await self._client.aclose()
+
+    async def ping(self) -> None:
+        """Return when the engine answers.
+
+        Raises:
+            EngineAway: it does not.
+        """
+        import httpx
+
+        try:
+            answer = await self._open().get("/_ping", timeout=_PING_SECONDS)
+        except httpx.HTTPError as error:
+            raise EngineAway(self.where, str(error)) from None
+        if answer.status_code != 200:
+            raise EngineAway(self.where, f"status {answer.status_code}")
+
+    async def has_image(self, image: str) -> bool:
+        """The engine has the image."""
+        answer = await self._open().get(f"{_API}/images/{quote(image, safe='/:@')}/json")
+        return answer.status_code == 200
+
+    async def pull(
+        self,
+        image: str,
+        login: dict[str, Any] | None = None,
+        on_progress: Callable[[str], None] | None = None,
+    ) -> None:
+        """Get an image from its registry."""
+        name, _, tag = image.rpartition(":")
+        if not name or "/" in tag:
+            name, tag = image, "latest"
+        headers = {}
+        if login is not None:
+            headers["X-Registry-Auth"] = base64.urlsafe_b64encode(msgspec.json.encode(login)).decode()
+        parameters = {"fromImage": name, "tag": tag}
+        async with self._open().stream(
+            "POST", f"{_API}/images/create", params=parameters, headers=headers
+        ) as answer:
+            if answer.status_code != 200:
+                await answer.aread()
+                raise TaskError(f"the image `{image}` cannot be pulled: {reason(answer)}")
+            async for line in answer.aiter_lines():
+                progress = msgspec.json.decode(line, type=dict[str, Any]) if line.strip() else {}
+                if "error" in progress:
+                    raise TaskError(f"the image `{image}` cannot be pulled: {progress['error']}")
+                if on_progress is not None and progress.get("status") and "progress" not in progress:
+                    on_progress(f"{progress.get('id', image)}: {progress['status']}")
+
+    async def create(self, options: dict[str, Any]) -> str:
+        """Make a container and give its id."""
+        answer = await self._checked("POST", "/containers/create", json=options)
+        identity: str = answer.json()["Id"]
+        return identity
+
+    async def start(self, container: str) -> None:
+        """Start a container."""
+        await self._checked("POST", f"/containers/{container}/start")
+
+    async def logs(self, container: str) -> AsyncIterator[tuple[int, bytes]]:
+        """Output as it comes, as pieces of stream 1 (stdout) and 2 (stderr), until the container ends."""
+        parameters = {"follow": "true", "stdout": "true", "stderr": "true"}
+        async with self._open().stream(
+            "GET", f"{_API}/containers/{container}/logs", params=parameters
+        ) as answer:
+            waiting = b""
+            async for chunk in answer.aiter_raw():
+                waiting += chunk
+                while len(waiting) >= 8:
+                    size = int.from_bytes(waiting[4:8], "big")
+                    if len(waiting) < 8 + size:
+                        break
+                    yield waiting[0], waiting[8 : 8 + size]
+                    waiting = waiting[8 + size :]
+
+    async def wait(self, container: str) -> int:
+        """The exit code, when the container has ended."""
+        answer = await self._checked("POST", f"/containers/{container}/wait")
+        code: int = answer.json()["StatusCode"]
+        return code
+
+    async def stop(self, container: str, seconds: float) -> None:
+        """End a container; at once when `seconds` is 0."""
+        if seconds > 0:
+            await self._open().post(f"{_API}/containers/{container}/stop", params={"t": int(seconds + 0.999)})
+        else:
+            await self._open().post(f"{_API}/containers/{container}/kill")
+
+    async def remove(self, container: str) -> None:
+        """Remove a container with its volumes, running or not."""
+        await self._open().delete(f"{_API}/containers/{container}", params={"force": "true", "v": "true"})
+
+    async def put_archive(self, container: str, folder: str, content: AsyncIterator[bytes]) -> None:
+        """Unpack a tar archive in a folder of the container."""
+        await self._checked(
+            "PUT", f"/containers/{container}/archive", params={"path": folder}, content=content
+        )
+
+    async def get_archive(self, container: str, path: str, target: Path) -> bool:
+        """Write a tar archive of a path of the container into a file; False when there is no such path."""
+        async with self._open().stream(
+            "GET", f"{_API}/containers/{container}/archive", params={"path": path}
+        ) as answer:
+            if answer.status_code == 404:
+                return False
+            if answer.status_code != 200:
+                await answer.aread()
+                raise TaskError(f"files cannot be copied out of the container: {reason(answer)}")
+            with target.open("wb") as file:
+                async for chunk in answer.aiter_bytes():
+                    file.write(chunk)
+        return True
+
+    async def _checked(self, method: str, path: str, **arguments: Any) -> httpx.Response:
+        answer = await self._open().request(method, _API + path, **arguments)
+        if answer.status_code >= 400:
+            raise TaskError(f"the Docker engine refused `{method} {path}`: {reason(answer)}")
+        return answer
+
+    def _open(self) -> httpx.AsyncClient:
+        assert self._client is not None, "use `async with`"
+        return self._client
+
+
+def _may_answer(where: str) -> bool:
+    return not where.startswith("unix://") or Path(where.removeprefix("unix://")).exists()
+
+
+def default_host() -> str:
+    """The socket that exists; the usual one when none does."""
+    found = next((path for path in DEFAULT_SOCKETS if Path(path).exists()), DEFAULT_SOCKETS[0])
+    return f"unix://{found}"
+
+
+def reason(answer: httpx.Response) -> str:
+    """Why the engine said no."""
+    try:
+        return str(msgspec.json.decode(answer.content, type=dict[str, Any])["message"])
+    except (msgspec.DecodeError, msgspec.ValidationError, KeyError):
+        return f"status {answer.status_code}"

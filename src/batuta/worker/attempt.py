@@ -1,0 +1,294 @@
+"""The life of one attempt: context, properties, the run within its time, the outcome."""
+
+from __future__ import annotations
+
+import asyncio
+import traceback
+from collections.abc import Mapping
+from datetime import timedelta
+from pathlib import Path
+from typing import Any, ClassVar
+
+import msgspec
+
+from batuta import expr, iso8601
+from batuta.errors import BatutaError, MissingExtra, TaskError, TaskTimeout
+from batuta.model.flow import Flow
+from batuta.model.inputs import InputType
+from batuta.model.state import State
+from batuta.model.task import Task
+from batuta.plugin import registry
+from batuta.plugin.forms import Form
+from batuta.plugin.outputs import plain_outputs
+from batuta.plugin.task import InlineTask, RunnableTask, TaskFailed
+from batuta.ports import Ports
+from batuta.settings.tree import Settings
+from batuta.worker.context import AttemptContext, AttemptIdentity, AttemptInputs
+from batuta.worker.files import AttemptFiles
+from batuta.worker.journal import Journal
+from batuta.worker.kv import NamespaceKv
+from batuta.worker.logs import AttemptLog, AttemptMetrics
+from batuta.worker.process import ChildProcesses
+from batuta.worker.render import Lookups, Renderer, TaskNames
+from batuta.worker.warden import Warden
+from batuta.worker.workspace import Workspace
+
+
+class Outcome(msgspec.Struct, frozen=True):
+    """How an attempt ended, before the engine has its say on `allowFailure` and the like."""
+
+    state: State
+    outputs: dict[str, Any] | None = None
+
+
+class Forms:
+    """Run forms of tasks, made once per task of a revision."""
+
+    _MOST: ClassVar[int] = 4_096
+
+    def __init__(self) -> None:
+        self._known: dict[tuple[str, str, int, str], tuple[Task, Form[Any]]] = {}
+
+    def of(self, flow: Flow, task: Task) -> Form[Any]:
+        """The form of a task."""
+        key = (flow.namespace, flow.id, flow.revision, task.id)
+        known = self._known.get(key)
+        if known is not None and known[0] is task:
+            return known[1]
+        form: Form[Any] = Form(task_class(task), task.properties)
+        if len(self._known) >= self._MOST:
+            self._known.clear()
+        self._known[key] = (task, form)
+        return form
+
+
+class Bench(msgspec.Struct, frozen=True, kw_only=True):
+    """What all attempts of a worker work with."""
+
+    ports: Ports
+    settings: Settings
+    lookups: Lookups
+    journal: Journal
+    warden: Warden
+    forms: Forms
+    folders: Path
+    """Where working directories are made."""
+
+
+class Attempt:
+    """One try of one task run."""
+
+    def __init__(
+        self, bench: Bench, inputs: AttemptInputs, number: int, workspace: Workspace | None = None
+    ) -> None:
+        self.inputs = inputs
+        self.killed = False
+        self.leaving = False
+        """The worker itself stops: nobody is told, and the attempt runs again elsewhere."""
+        self._bench = bench
+        self._shares = workspace is not None
+        self._workspace = workspace or Workspace(bench.folders)
+        self.context = self._make_context(number)
+        self._work: asyncio.Task[Outcome] | None = None
+
+    def kill(self) -> None:
+        """Stop the attempt; it ends as KILLED unless it was over already."""
+        self.killed = True
+        self._stop()
+
+    async def run(self) -> Outcome:
+        """The attempt from beginning to end. When cancelled, it first ends everything that it started."""
+        self._work = asyncio.create_task(self._pipeline())
+        if self.killed:
+            self._stop()
+        cancelled = False
+        while not self._work.done():
+            try:
+                await asyncio.wait([self._work])
+            except asyncio.CancelledError:
+                self.leaving = cancelled = True
+                self._stop()
+        if cancelled:
+            raise asyncio.CancelledError
+        if self._work.cancelled():
+            self.context.log.error(f"Task {self.inputs.task.id} was killed")
+            return Outcome(State.KILLED)
+        return self._work.result()
+
+    def _stop(self) -> None:
+        self.context.stop()
+        if self._work is not None:
+            self._work.cancel()
+
+    def _make_context(self, number: int) -> AttemptContext:
+        bench, execution = self._bench, self.inputs.execution
+        task, run_id, settings = self.inputs.task, self.inputs.run.id, self._bench.settings
+        call_soon = asyncio.get_running_loop().call_soon_threadsafe
+        log = AttemptLog(
+            bench.journal,
+            bench.ports.clock,
+            execution,
+            task_id=task.id,
+            task_run_id=run_id,
+            attempt=number,
+            least=task.log_level,
+            most_bytes=settings.most_log_line_bytes,
+            call_soon=call_soon,
+        )
+        metrics = AttemptMetrics(
+            bench.journal,
+            bench.ports.clock,
+            execution,
+            task_id=task.id,
+            task_run_id=run_id,
+            call_soon=call_soon,
+        )
+        files = AttemptFiles(
+            self._workspace,
+            bench.ports.storage,
+            execution,
+            task_id=task.id,
+            task_run_id=run_id,
+            cache_dir=settings.data_dir.absolute() / "cache",
+            log=log,
+            metrics=metrics,
+            clock=bench.ports.clock,
+        )
+        names = TaskNames(self.inputs.names, lambda: self._workspace.folder, self._own_names(task))
+        masks = _Masks(log, secret_inputs(self.inputs.flow, execution.inputs))
+        return AttemptContext(
+            identity=AttemptIdentity(
+                execution.namespace, execution.flow_id, execution.id, task.id, run_id, number
+            ),
+            log=log,
+            metrics=metrics,
+            files=files,
+            kv=NamespaceKv(bench.ports.store.kv, bench.ports.clock, execution.namespace),
+            processes=ChildProcesses(bench.warden, settings.kill_grace_seconds, bench.journal.room),
+            renderer=Renderer(names, bench.lookups, execution, self.inputs.options, masks.learn),
+        )
+
+    def _own_names(self, task: Task) -> Any:
+        try:
+            cls = task_class(task)
+        except TaskError:
+            return None
+        own = getattr(cls, "own_names", None)
+        if own is None or own.__func__ is RunnableTask.own_names.__func__:  # type: ignore[attr-defined]
+            return None
+        return lambda folder: own(task.properties, folder)
+
+    async def _pipeline(self) -> Outcome:
+        try:
+            timeout = await self._timeout()
+            try:
+                async with asyncio.timeout(None if timeout is None else timeout.total_seconds()) as limit:
+                    return await self._perform()
+            except TimeoutError as error:
+                if timeout is None or not limit.expired():
+                    raise
+                raise TaskTimeout(f"Timeout after {clock_text(timeout)}") from error
+        except TaskFailed as failure:
+            self.context.log.error(failure.message)
+            return Outcome(State.FAILED, plain_outputs(failure.outputs))
+        except BatutaError as error:
+            self.context.log.error(str(error))
+            return Outcome(State.FAILED)
+        except Exception as error:
+            self.context.log.error(f"{type(error).__name__}: {error}")
+            self.context.log.debug(traceback.format_exc())
+            return Outcome(State.FAILED)
+        finally:
+            if self._workspace.is_made and not self._shares:
+                await asyncio.shield(asyncio.to_thread(self._workspace.remove))
+
+    async def _timeout(self) -> timedelta | None:
+        written = self.inputs.task.timeout
+        if written is None:
+            return None
+        text = await self.context.rendered(written)
+        if text is None or not text.strip():
+            return None
+        try:
+            return iso8601.parse_duration(text)
+        except (ValueError, OverflowError) as error:
+            raise TaskError(f"timeout: {error}") from None
+
+    async def _perform(self) -> Outcome:
+        task = self.inputs.task
+        cls = task_class(task)
+        if task.type == WORKING_DIRECTORY:
+            from batuta.worker.working_directory import WorkingDirectoryJob
+
+            return await WorkingDirectoryJob(self, self._bench, self._workspace).run()
+        form = self._bench.forms.of(self.inputs.flow, task)
+        renderer = self.context.renderer
+        instance = await renderer.settle(lambda: form.build(renderer.text))
+        try:
+            if isinstance(instance, InlineTask):
+                inline = instance
+                result = await renderer.settle(lambda: inline.compute(self.context))
+            else:
+                assert isinstance(instance, RunnableTask)
+                result = await instance.run(self.context)
+        except ModuleNotFoundError as error:
+            if cls.extra is None:
+                raise
+            raise MissingExtra(task.type, cls.extra) from error
+        return Outcome(State.SUCCESS, plain_outputs(result))
+
+
+WORKING_DIRECTORY = "io.kestra.plugin.core.flow.WorkingDirectory"
+"""The flowable that comes to a worker as one job."""
+
+
+def task_class(task: Task) -> type[Any]:
+    """The class of a task's type.
+
+    Raises:
+        TaskError: there is no such type here, or it does not run on a worker.
+    """
+    name = registry.canonical(task.type)
+    if name is None:
+        near = registry.nearest(task.type)
+        raise TaskError(f"Invalid type: {task.type}", mend=f"did you mean `{near}`?" if near else None)
+    cls = registry.load(name)
+    if name != WORKING_DIRECTORY and not issubclass(cls, (RunnableTask, InlineTask)):
+        raise TaskError(f"`{task.type}` does not run on a worker")
+    return cls
+
+
+def clock_text(duration: timedelta) -> str:
+    """`HH:mm:ss.SSS`."""
+    millis = round(duration.total_seconds() * 1000)
+    seconds, millis = divmod(millis, 1000)
+    minutes, seconds = divmod(seconds, 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours:02}:{minutes:02}:{seconds:02}.{millis:03}"
+
+
+def secret_inputs(flow: Flow, values: Mapping[str, Any]) -> list[str]:
+    """Values of the execution's inputs of type SECRET."""
+    return [
+        value
+        for each in flow.inputs
+        if each.type is InputType.SECRET and isinstance(value := values.get(each.id), str) and value
+    ]
+
+
+class _Masks:
+    """Keeps the log from showing secrets: those of the inputs, and those that a template has asked for."""
+
+    def __init__(self, log: AttemptLog, always: list[str]) -> None:
+        self._log = log
+        self._always = always
+        if always:
+            self.learn(expr.Facts())
+
+    def learn(self, facts: expr.Facts) -> None:
+        """Mask the secrets among the outside values from now on."""
+        secrets = [*self._always, *facts.secrets()]
+        if secrets:
+            from batuta.secrets.masking import Masker
+
+            self._log.mask = Masker(secrets).mask

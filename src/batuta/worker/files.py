@@ -1,0 +1,292 @@
+"""Files of an attempt: in from internal storage, out to internal storage."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import timedelta
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+import msgspec
+
+from batuta import expr, ids
+from batuta.clock import Clock
+from batuta.errors import BatutaError, InvalidRequest, NotFound, TaskError
+from batuta.model.execution import Execution
+from batuta.plugin.context import TaskLog, TaskMetrics
+from batuta.plugin.forms import as_text
+from batuta.storage import uris
+from batuta.storage.port import Storage
+from batuta.worker import globs
+from batuta.worker.workspace import Workspace
+
+SCHEMES = ("kestra://", "nsfile://", "file://")
+
+
+class AttemptFiles:
+    """The working directory and the internal storage, as one task run sees them."""
+
+    def __init__(
+        self,
+        workspace: Workspace,
+        storage: Storage,
+        execution: Execution,
+        *,
+        task_id: str,
+        task_run_id: str,
+        cache_dir: Path,
+        log: TaskLog,
+        metrics: TaskMetrics,
+        clock: Clock,
+    ) -> None:
+        self._workspace = workspace
+        self._storage = storage
+        self._execution = execution
+        self._task_id = task_id
+        self._task_run_id = task_run_id
+        self._cache_dir = cache_dir
+        self._log = log
+        self._metrics = metrics
+        self._clock = clock
+
+    @property
+    def working_dir(self) -> Path:
+        """The attempt's own folder, or the one that the children of a WorkingDirectory share."""
+        return self._workspace.folder
+
+    @property
+    def cache_dir(self) -> Path:
+        """A folder of this machine for what later attempts can use again."""
+        self._cache_dir.mkdir(parents=True, exist_ok=True)
+        return self._cache_dir
+
+    async def fetch(self, uri: str, target: Path) -> None:
+        """Copy a stored file to a local path."""
+        place = self.resolve(uri)
+        await asyncio.to_thread(target.parent.mkdir, parents=True, exist_ok=True)
+        try:
+            await self._storage.fetch(place, target)
+        except NotFound:
+            raise TaskError(f"There is no file `{uri}` in the internal storage") from None
+        except InvalidRequest as error:
+            raise TaskError(error.what, mend=error.mend) from None
+
+    async def read(self, uri: str) -> bytes:
+        """The content of a stored file."""
+        try:
+            return await self._storage.read(self.resolve(uri))
+        except NotFound:
+            raise TaskError(f"There is no file `{uri}` in the internal storage") from None
+
+    async def put(self, source: Path, name: str | None = None) -> str:
+        """Store a local file below this task run."""
+        stored = await self._storage.put(self._uri(name or source.name), source)
+        return stored.uri
+
+    async def put_bytes(self, content: bytes, name: str) -> str:
+        """Store bytes below this task run."""
+        stored = await self._storage.put(self._uri(name), content)
+        return stored.uri
+
+    async def delete(self, uri: str) -> bool:
+        """Remove a stored file; False when there was none."""
+        return await self._storage.delete(self.resolve(uri))
+
+    async def size(self, uri: str) -> int:
+        """Bytes in a stored file."""
+        found = await self._storage.stat(self.resolve(uri))
+        if found is None:
+            raise TaskError(f"There is no file `{uri}` in the internal storage")
+        return found.size
+
+    async def place(self, input_files: Mapping[str, Any] | str | None) -> list[Path]:
+        """Write `inputFiles` into the working directory (plugins spec B2.4)."""
+        if isinstance(input_files, str):
+            input_files = _map_of(input_files)
+        placed = []
+        for name, value in (input_files or {}).items():
+            if value == "":
+                continue
+            target = self._inside(name, "inputFiles")
+            if isinstance(value, str) and value.startswith(SCHEMES):
+                await self.fetch(value.strip(), target)
+            else:
+                content = "" if value is None else as_text(value)
+                await asyncio.to_thread(_write, target, content)
+            placed.append(target)
+        return placed
+
+    async def place_namespace_files(self, namespace_files: Mapping[str, Any] | None) -> int:
+        """Copy namespace files into the working directory (triggers-and-stores spec A16.2)."""
+        if namespace_files is None or not expr.is_truthy_text(as_text(namespace_files.get("enabled", True))):
+            return 0
+        started = self._clock.monotonic()
+        include = [_namespace_matcher(glob) for glob in _texts(namespace_files.get("include"))]
+        exclude = [_namespace_matcher(glob) for glob in _texts(namespace_files.get("exclude"))]
+        if_exists = as_text(namespace_files.get("ifExists") or "OVERWRITE").upper()
+        by_folder = expr.is_truthy_text(as_text(namespace_files.get("folderPerNamespace", False)))
+        count = 0
+        for namespace in _texts(namespace_files.get("namespaces")) or [self._execution.namespace]:
+            prefix = namespace_prefix(namespace)
+            for stored in await self._storage.list(prefix):
+                path = stored.uri.removeprefix(prefix)
+                if (include and not any(fits(path) for fits in include)) or any(
+                    fits(path) for fits in exclude
+                ):
+                    continue
+                target = self._inside(f"{namespace}/{path}" if by_folder else path, "namespaceFiles")
+                if target.exists() and not self._may_replace(path, if_exists):
+                    continue
+                await self._storage.fetch(stored.uri, target)
+                count += 1
+        self._metrics.count("namespacefiles.count", count)
+        self._metrics.time("namespacefiles.duration", timedelta(seconds=self._clock.monotonic() - started))
+        self._log.info(f"Loaded {count} namespace files")
+        return count
+
+    async def collect(self, patterns: Sequence[str]) -> dict[str, str]:
+        """Store and remove the files that match `outputFiles` globs (plugins spec B2)."""
+        if not patterns or not self._workspace.is_made:
+            return {}
+        folder = self.working_dir
+        tests = [globs.matcher(pattern, str(folder)) for pattern in patterns]
+        paths = await asyncio.to_thread(lambda: [path for path in regular_files(folder)])
+        return await self._keep(folder, [path for path in paths if any(fits(path) for fits in tests)])
+
+    async def collect_below(self, folder: Path) -> dict[str, str]:
+        """Store and remove every regular file below a folder."""
+        return await self._keep(folder, await asyncio.to_thread(lambda: list(regular_files(folder))))
+
+    async def purge_execution(self) -> list[str]:
+        """Remove every file of this execution, and give the URIs that were there."""
+        prefix = execution_prefix(self._execution)
+        there = [stored.uri for stored in await self._storage.list(prefix)]
+        if there:
+            await self._storage.delete_below(prefix)
+        return there
+
+    def resolve(self, uri: str) -> str:
+        """The internal storage URI behind any form of reference.
+
+        Raises:
+            TaskError: it is no such reference, or this execution may not read it.
+        """
+        if uri.startswith("file://"):
+            raise TaskError(
+                f"`{uri}` cannot be read: files of the host are closed to flows",
+                mend="store the file first, as an input of type FILE or as a namespace file",
+            )
+        try:
+            return uris.readable(uri, namespace=self._execution.namespace)
+        except BatutaError as error:
+            raise TaskError(error.what, mend=error.mend) from None
+
+    async def _keep(self, folder: Path, paths: Sequence[str]) -> dict[str, str]:
+        kept = {}
+        for path in paths:
+            source = folder / path
+            kept[path] = await self.put(source, f"{ids.random_id()}-{source.name}")
+            await asyncio.to_thread(source.unlink, missing_ok=True)
+        return kept
+
+    def _uri(self, name: str) -> str:
+        execution = self._execution
+        return uris.task_file(
+            execution.namespace,
+            execution.flow_id,
+            execution.id,
+            self._task_id,
+            self._task_run_id,
+            uris.file_name(name),
+        )
+
+    def _inside(self, name: str, owner: str) -> Path:
+        parts = [part for part in PurePosixPath(name).parts if part not in ("/", ".")]
+        if not parts or ".." in parts or "\0" in name:
+            raise TaskError(
+                f"{owner}: `{name}` is not a path inside the working directory",
+                mend="use a relative path without `..`",
+            )
+        folder = self.working_dir
+        target = folder.joinpath(*parts)
+        if not target.parent.resolve().is_relative_to(folder) or target.is_symlink():
+            raise TaskError(f"{owner}: `{name}` leads outside the working directory through a link")
+        return target
+
+    def _may_replace(self, path: str, if_exists: str) -> bool:
+        match if_exists:
+            case "FAIL":
+                raise TaskError(f"namespaceFiles: `{path}` exists already in the working directory")
+            case "WARN":
+                self._log.warn(f"namespaceFiles: `{path}` exists already and is kept as it is")
+                return False
+            case "IGNORE":
+                return False
+            case "OVERWRITE":
+                return True
+        raise TaskError(
+            f"namespaceFiles.ifExists: must be one of OVERWRITE, FAIL, WARN, IGNORE, but is `{if_exists}`"
+        )
+
+
+def namespace_prefix(namespace: str) -> str:
+    """Below which URI the files of a namespace are."""
+    return uris.namespace_file(namespace, "")
+
+
+def execution_prefix(execution: Execution) -> str:
+    """Below which URI all files of an execution are."""
+    return uris.execution(execution.namespace, execution.flow_id, execution.id)
+
+
+def regular_files(folder: Path) -> Iterator[str]:
+    """Relative paths of all regular files below a folder, in order; links are not followed."""
+    for place, folders, names in os.walk(folder):
+        folders.sort()
+        base = os.path.relpath(place, folder)
+        for name in sorted(names):
+            full = os.path.join(place, name)
+            if os.path.isfile(full) and not os.path.islink(full):
+                yield name if base == "." else f"{base}/{name}"
+
+
+def scratch_file(folder: Path, suffix: str) -> Path:
+    """A new empty file with a random name."""
+    handle, name = tempfile.mkstemp(suffix=suffix, dir=folder)
+    os.close(handle)
+    return Path(name)
+
+
+def _map_of(text: str) -> dict[str, Any]:
+    if not text.strip():
+        return {}
+    try:
+        return msgspec.json.decode(text, type=dict[str, Any])
+    except (msgspec.DecodeError, msgspec.ValidationError):
+        raise TaskError("inputFiles: must be a map of names to contents, or JSON text of one") from None
+
+
+def _texts(value: Any) -> list[str]:
+    if value is None:
+        return []
+    return [as_text(each) for each in value] if isinstance(value, list) else [as_text(value)]
+
+
+def _namespace_matcher(pattern: str) -> globs.Matches:
+    """A pattern that begins with a word is looked for in every folder; the namespace's root is `/`."""
+    if pattern.startswith("regex:"):
+        return globs.matcher(pattern, "")
+    pattern = pattern.removeprefix("glob:")
+    if pattern[:1].isalnum() or pattern[:1] == "_":
+        return lambda path: globs.glob_regex(f"**/{pattern}").fullmatch("/" + path) is not None
+    if pattern.startswith("/"):
+        return lambda path: globs.glob_regex(pattern).fullmatch("/" + path) is not None
+    return lambda path: globs.glob_regex(pattern).fullmatch(path) is not None
+
+
+def _write(target: Path, content: str) -> None:
+    target.parent.mkdir(parents=True, exist_ok=True)
+    target.write_text(content, encoding="utf-8")
