@@ -76,7 +76,10 @@ class Form(Generic[T]):
                 except Unfit as unfit:
                     self.findings.append(Finding((name, *unfit.path), unfit.message))
         for name, field in fields.items():
-            if field.required and not field.holds_tasks and properties.get(name) is None:
+            if field.holds_tasks and field.required:
+                # Children are branches of the document form; the run form does not repeat them.
+                self._literal[field.attribute] = []
+            elif field.required and properties.get(name) is None:
                 self.findings.append(Finding((name,), "must not be null", f"add `{name}:` to the task"))
 
     def build(self, render: Render) -> T:
