@@ -43,9 +43,7 @@ class Summary(msgspec.Struct, frozen=True):
 
 @click.command("check")
 @click.argument("paths", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="PATH...")
-@click.option(
-    "--output", type=click.Choice(["text", "json"]), default="text", show_default=True, help="How to print."
-)
+@click.option("--output", type=click.Choice(["text", "json"]), default="text", help="Sentences or JSON.")
 @click.option("--quiet", "-q", is_flag=True, help="Errors only: leave warnings and notes out.")
 def check(paths: Sequence[Path], output: str, quiet: bool) -> None:
     """Say everything that is wrong with flow files.
@@ -75,18 +73,21 @@ def _files(paths: Sequence[Path]) -> Iterator[Path]:
     """The files named, and those of the folders named, each once."""
     seen: set[Path] = set()
     for path in paths:
-        inside = (
-            sorted(each for each in path.rglob("*") if _is_flow_file(each, path)) if path.is_dir() else [path]
-        )
-        for each in inside:
+        for each in _flow_files(path) if path.is_dir() else [path]:
             if each not in seen:
                 seen.add(each)
                 yield each
 
 
-def _is_flow_file(path: Path, folder: Path) -> bool:
-    hidden = any(part.startswith(".") for part in path.relative_to(folder).parts)
-    return path.suffix in SUFFIXES and path.is_file() and not hidden
+def _flow_files(folder: Path) -> list[Path]:
+    """The YAML files at or below a folder, in order; hidden ones are left out."""
+    return sorted(
+        path
+        for path in folder.rglob("*")
+        if path.suffix in SUFFIXES
+        and path.is_file()
+        and not any(part.startswith(".") for part in path.relative_to(folder).parts)
+    )
 
 
 def findings_of(path: Path) -> Iterator[Found]:

@@ -9,6 +9,7 @@ from batuta.flows.inputs import Resolution, ResolvedInput, resolve, type_outputs
 from batuta.flows.parser import InvalidFlow, Reading, parse, read
 from batuta.flows.reader import ReadLimits
 from batuta.flows.schema import flow_schema
+from batuta.flows.templates import TemplateFindings, check_templates
 
 __all__ = [
     "InvalidFlow",
@@ -18,7 +19,9 @@ __all__ = [
     "Reading",
     "Resolution",
     "ResolvedInput",
+    "TemplateFindings",
     "Violation",
+    "check_templates",
     "flow_schema",
     "frame",
     "parse",

@@ -74,7 +74,8 @@ def test_disabled_is_changed_in_place_or_added_at_the_end(before, disabled, afte
     st.booleans(), st.sampled_from(["", "disabled: false\n", "disabled: true # x\n", "'disabled': true\n"])
 )
 def test_a_flow_reads_as_disabled_as_it_was_set(disabled, line):
-    text = f"id: a\nnamespace: n\n{line}tasks:\n  - id: t\n    type: io.kestra.plugin.core.flow.Sleep\n    duration: PT1S\n"
+    tasks = "tasks:\n  - id: t\n    type: io.kestra.plugin.core.flow.Sleep\n    duration: PT1S\n"
+    text = f"id: a\nnamespace: n\n{line}{tasks}"
 
     flow = read(set_disabled(text, disabled)).flow
 

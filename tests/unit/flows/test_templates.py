@@ -1,0 +1,88 @@
+"""What `check` says about the templates of a flow."""
+
+from __future__ import annotations
+
+import pytest
+
+from batuta.flows import check_templates
+
+HEAD = """id: f
+namespace: n
+inputs:
+  - {id: name, type: STRING}
+  - {id: db.host, type: STRING}
+variables: {greeting: hello}
+tasks:
+  - id: make
+    type: io.kestra.plugin.core.debug.Return
+    format: x
+  - id: say
+    type: io.kestra.plugin.core.log.Log
+"""
+
+
+def said(message: str) -> list[tuple[int, int, str, str | None]]:
+    found = check_templates(f"{HEAD}    message: {message}\n")
+    return [
+        (each.line, each.column, each.message, each.hint) for each in (*found.violations, *found.warnings)
+    ]
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        '"{{ inputs.name }} {{ inputs.db.host }} {{ inputs.db }} {{ vars.greeting }}"',
+        '"{{ outputs.make.value }} {{ tasks.make.state }}"',
+        "\"{{ inputs['name'] | upper }}\"",
+        '"{{ inputs.nothing ?? 1 }} {{ outputs.nothing.x | default(2) }}"',
+        '"{% for inputs in [1] %}{{ loop.index }}{% endfor %}{{ trigger.date }} {{ anything }}"',
+        "no template",
+    ],
+)
+def test_what_is_declared_is_fine(message):
+    assert said(message) == []
+
+
+@pytest.mark.parametrize(
+    ("message", "expected"),
+    [
+        ('"{{ inputs.nam }}"', (13, 25, "the flow has no input `nam`", "did you mean `name`?")),
+        ("{{'{{'}} inputs.x", None),
+        ('"hi {{ outputs.mak.value }}"', (13, 29, "the flow has no task `mak`", "did you mean `make`?")),
+        ('"{{ vars.greting }}"', (13, 23, "the flow has no variable `greting`", "did you mean `greeting`?")),
+        (
+            '"{{ input.name }}"',
+            (13, 18, "`input` is not a name that templates see", "did you mean `inputs`?"),
+        ),
+    ],
+)
+def test_what_is_not_declared_is_told_with_its_place(message, expected):
+    assert said(message) == ([expected] if expected else [])
+
+
+def test_a_template_that_does_not_parse_is_an_error_with_its_place():
+    found = check_templates(HEAD + '    message: "{{ inputs.name"\n')
+
+    (violation,) = found.violations
+    assert violation.path == "tasks[say].message"
+    assert violation.line == 13
+    assert violation.code == "expression.syntax"
+
+
+def test_a_place_inside_a_block_of_text_is_found():
+    found = check_templates(HEAD + "    message: |\n      one\n\n        two {{ inputs.nobody }}\n")
+
+    assert [(each.line, each.column) for each in found.warnings] == [(16, 23)]
+
+
+def test_a_text_that_is_no_flow_has_no_templates():
+    assert check_templates("a: [").violations == ()
+    assert check_templates("- a").warnings == ()
+
+
+def test_variables_that_a_task_sets_are_not_missed():
+    source = (
+        HEAD.replace("core.debug.Return", "core.execution.SetVariables") + '    message: "{{ vars.x }}"\n'
+    )
+
+    assert check_templates(source).warnings == ()
