@@ -7,7 +7,7 @@ nowhere else.
 
 from __future__ import annotations
 
-from litestar import Litestar, Router
+from litestar import Litestar
 from litestar.di import Provide
 
 from batuta.ports import Ports
@@ -49,7 +49,7 @@ def create_app(ports: Ports, settings: Settings, guard: access.Guard = access.OP
     site = Site(ports, settings, guard)
     routes = [route for resource in RESOURCES for route in resource.ROUTES]
     router = Litestar(
-        route_handlers=[Router("/api/v1", route_handlers=routes), *misc.ROOT_ROUTES],
+        route_handlers=[*routes, *misc.ROOT_ROUTES],
         dependencies={"site": Provide(lambda: site, sync_to_thread=False, use_cache=True)},
         middleware=[front.decoded_segments],
         exception_handlers=problem.HANDLERS,

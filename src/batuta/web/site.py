@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Any
 
 import msgspec
+from litestar.di import NamedDependency
 
 from batuta import expr, flows
 from batuta.engine.world import World
@@ -93,6 +94,9 @@ class Site:
                 )
         raise FlowError(f"the expressions ask for more than {MOST_LOOKUPS} outside values")
 
+
+GivenSite = NamedDependency[Site]
+"""How a handler asks for the site."""
 
 MOST_LOOKUPS = 100
 """Most outside values that one request may ask for."""

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any, cast
 
 import msgspec
 from litestar import Request, Response
+from litestar.params import FromPath
 from litestar.response import Stream
 
 from batuta.errors import Conflict, InvalidRequest
@@ -16,10 +16,10 @@ from batuta.store.port import AllOf, AnyOf, Condition, Criteria, Order, Search
 from batuta.web import filters, forms, operations, query, starting, stream
 from batuta.web.access import Action
 from batuta.web.rejections import Invalid, Part
-from batuta.web.routes import delete, get, post
+from batuta.web.routes import Decorator, delete, get, post
 from batuta.web.shapes import execution as shape
 from batuta.web.shapes import flow as flow_shape
-from batuta.web.site import Site
+from batuta.web.site import GivenSite, Site
 
 Json = dict[str, Any]
 _NEWEST_FIRST = (Order("state.startDate", descending=True),)
@@ -27,7 +27,7 @@ _NEWEST_FIRST = (Order("state.startDate", descending=True),)
 
 @post(["/executions/{namespace:str}/{flow_id:str}", "/executions/trigger/{namespace:str}/{flow_id:str}"])
 async def create(
-    request: Request[Any, Any, Any], namespace: str, flow_id: str, site: Site
+    request: Request[Any, Any, Any], namespace: FromPath[str], flow_id: FromPath[str], site: GivenSite
 ) -> Response[bytes]:
     """Start an execution of a flow."""
     order = starting.order_of(query.of(request))
@@ -40,7 +40,9 @@ async def create(
 
 
 @post("/executions/{namespace:str}/{flow_id:str}/validate")
-async def validate(request: Request[Any, Any, Any], namespace: str, flow_id: str, site: Site) -> Json:
+async def validate(
+    request: Request[Any, Any, Any], namespace: FromPath[str], flow_id: FromPath[str], site: GivenSite
+) -> Json:
     """Say what would become of inputs; nothing is stored."""
     order = starting.order_of(query.of(request))
     flow = await starting.startable(site, FlowKey(namespace, flow_id), order.revision)
@@ -58,7 +60,7 @@ async def validate(request: Request[Any, Any, Any], namespace: str, flow_id: str
 
 
 @get("/executions/{execution_id:str}")
-async def read(execution_id: str, site: Site) -> Json:
+async def read(execution_id: FromPath[str], site: GivenSite) -> Json:
     """One execution with its task runs."""
     execution = await site.need_execution(execution_id)
     site.guard.must(Action.READ, execution.namespace)
@@ -71,7 +73,7 @@ async def _full(site: Site, execution: Execution) -> Json:
 
 
 @get("/executions/search")
-async def search(request: Request[Any, Any, Any], site: Site) -> Json:
+async def search(request: Request[Any, Any, Any], site: GivenSite) -> Json:
     """Executions that fit, newest first unless told otherwise."""
     asked = query.of(request)
     page = query.paging(asked)
@@ -84,7 +86,7 @@ async def search(request: Request[Any, Any, Any], site: Site) -> Json:
 
 
 @get("/executions")
-async def of_flow(request: Request[Any, Any, Any], site: Site) -> Json:
+async def of_flow(request: Request[Any, Any, Any], site: GivenSite) -> Json:
     """Executions of one flow."""
     asked = query.of(request)
     page = query.paging(asked)
@@ -144,7 +146,7 @@ class FlowName(msgspec.Struct):
 
 
 @post("/executions/latest")
-async def latest(request: Request[Any, Any, Any], site: Site) -> list[Json]:
+async def latest(request: Request[Any, Any, Any], site: GivenSite) -> list[Json]:
     """The last execution of each of some flows."""
     names = await forms.json(request, list[FlowName])
     found = await site.ports.store.executions.latest([FlowKey(name.namespace, name.id) for name in names])
@@ -152,7 +154,7 @@ async def latest(request: Request[Any, Any, Any], site: Site) -> list[Json]:
 
 
 @get("/executions/distinct-field-values")
-async def distinct(request: Request[Any, Any, Any], site: Site) -> list[str]:
+async def distinct(request: Request[Any, Any, Any], site: GivenSite) -> list[str]:
     """Values of a field that occur."""
     asked = query.of(request)
     field = asked.need("field")
@@ -160,7 +162,7 @@ async def distinct(request: Request[Any, Any, Any], site: Site) -> list[str]:
 
 
 @get("/executions/{execution_id:str}/follow")
-async def follow(execution_id: str, site: Site) -> Stream:
+async def follow(execution_id: FromPath[str], site: GivenSite) -> Stream:
     """An execution as it changes, until nothing more will happen."""
     execution = await stream.appeared(site, execution_id)
     site.guard.must(Action.READ, execution.namespace)
@@ -168,7 +170,7 @@ async def follow(execution_id: str, site: Site) -> Stream:
 
 
 @get("/executions/{execution_id:str}/flow")
-async def flow_of(execution_id: str, site: Site) -> Json:
+async def flow_of(execution_id: FromPath[str], site: GivenSite) -> Json:
     """The flow of an execution, reduced."""
     execution = await site.need_execution(execution_id)
     return flow_shape.for_execution(
@@ -177,7 +179,9 @@ async def flow_of(execution_id: str, site: Site) -> Json:
 
 
 @get("/executions/flows/{namespace:str}/{flow_id:str}")
-async def startable_flow(request: Request[Any, Any, Any], namespace: str, flow_id: str, site: Site) -> Json:
+async def startable_flow(
+    request: Request[Any, Any, Any], namespace: FromPath[str], flow_id: FromPath[str], site: GivenSite
+) -> Json:
     """A flow that may be started, reduced."""
     key = FlowKey(namespace, flow_id)
     revision = query.of(request).number("revision", least=1)
@@ -186,13 +190,13 @@ async def startable_flow(request: Request[Any, Any, Any], namespace: str, flow_i
 
 
 @get("/executions/namespaces")
-async def namespaces(site: Site) -> list[str]:
+async def namespaces(site: GivenSite) -> list[str]:
     """Namespaces with flows that may be started."""
     return await site.ports.store.flows.namespaces()
 
 
 @get("/executions/namespaces/{namespace:str}/flows")
-async def flows_of_namespace(namespace: str, site: Site) -> list[Json]:
+async def flows_of_namespace(namespace: FromPath[str], site: GivenSite) -> list[Json]:
     """Flows of a namespace that may be started, reduced."""
     page = await site.ports.store.flows.search(
         Search(
@@ -207,11 +211,16 @@ async def flows_of_namespace(namespace: str, site: Site) -> list[Json]:
 # Actions. The paths of 2.0 have `actions` in them, the older ones have not.
 
 
-def _both(method: Any, action: str) -> Callable[[Callable[..., Any]], Any]:
-    found = method(
-        [f"/executions/{{execution_id:str}}/{action}", f"/executions/{{execution_id:str}}/actions/{action}"]
+def _both(method: Any, action: str) -> Decorator:
+    return cast(
+        Decorator,
+        method(
+            [
+                f"/executions/{{execution_id:str}}/{action}",
+                f"/executions/{{execution_id:str}}/actions/{action}",
+            ]
+        ),
     )
-    return cast(Callable[[Callable[..., Any]], Any], found)
 
 
 async def _perform(site: Site, execution_id: str, operation: operations.Operation) -> Json:
@@ -220,14 +229,14 @@ async def _perform(site: Site, execution_id: str, operation: operations.Operatio
 
 
 @_both(delete, "kill")
-async def kill(request: Request[Any, Any, Any], execution_id: str, site: Site) -> Json:
+async def kill(request: Request[Any, Any, Any], execution_id: FromPath[str], site: GivenSite) -> Json:
     """Stop an execution."""
     cascade = query.of(request).flag("isOnKillCascade", default=True)
     return await _perform(site, execution_id, operations.kill(cascade=cascade))
 
 
 @_both(post, "restart")
-async def restart(request: Request[Any, Any, Any], execution_id: str, site: Site) -> Json:
+async def restart(request: Request[Any, Any, Any], execution_id: FromPath[str], site: GivenSite) -> Json:
     """Try again what failed."""
     execution = await site.need_execution(execution_id)
     revision = query.of(request).number("revision", least=1)
@@ -241,19 +250,19 @@ async def restart(request: Request[Any, Any, Any], execution_id: str, site: Site
 
 
 @_both(post, "pause")
-async def pause(execution_id: str, site: Site) -> Json:
+async def pause(execution_id: FromPath[str], site: GivenSite) -> Json:
     """Let nothing new start."""
     return await _perform(site, execution_id, operations.PAUSE)
 
 
 @_both(post, "force-run")
-async def force_run(execution_id: str, site: Site) -> Json:
+async def force_run(execution_id: FromPath[str], site: GivenSite) -> Json:
     """Let an execution go on whatever holds it."""
     return await _perform(site, execution_id, operations.FORCE_RUN)
 
 
 @_both(post, "resume")
-async def resume(request: Request[Any, Any, Any], execution_id: str, site: Site) -> Json:
+async def resume(request: Request[Any, Any, Any], execution_id: FromPath[str], site: GivenSite) -> Json:
     """Let a paused execution go on, with the inputs that its pause asks for."""
     execution = await site.need_execution(execution_id)
     refusal = operations.resume().refusal(execution)
@@ -267,7 +276,9 @@ async def resume(request: Request[Any, Any, Any], execution_id: str, site: Site)
 
 
 @_both(post, "resume/validate")
-async def validate_resume(request: Request[Any, Any, Any], execution_id: str, site: Site) -> Json:
+async def validate_resume(
+    request: Request[Any, Any, Any], execution_id: FromPath[str], site: GivenSite
+) -> Json:
     """Say what would become of the inputs of a resume."""
     execution = await site.need_execution(execution_id)
     refusal = operations.resume().refusal(execution)
@@ -307,14 +318,14 @@ async def _pause_inputs(
 
 
 @_both(post, "labels")
-async def set_labels(request: Request[Any, Any, Any], execution_id: str, site: Site) -> Json:
+async def set_labels(request: Request[Any, Any, Any], execution_id: FromPath[str], site: GivenSite) -> Json:
     """Replace the labels that people gave to an ended execution."""
     labels = operations.labels_of(await forms.json(request, list[Any]))
     return await _perform(site, execution_id, operations.set_labels(labels, add=False))
 
 
 @delete("/executions/{execution_id:str}", status_code=204)
-async def remove(request: Request[Any, Any, Any], execution_id: str, site: Site) -> None:
+async def remove(request: Request[Any, Any, Any], execution_id: FromPath[str], site: GivenSite) -> None:
     """Delete an execution that has ended, and what belongs to it."""
     execution = await site.need_execution(execution_id)
     await operations.remove(site, execution, removal_of(query.of(request)))

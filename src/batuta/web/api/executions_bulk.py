@@ -12,7 +12,7 @@ from batuta.store.port import Order, Search
 from batuta.web import bulk, filters, forms, operations, query
 from batuta.web.api.executions import removal_of
 from batuta.web.routes import delete, post
-from batuta.web.site import Site
+from batuta.web.site import GivenSite, Site
 
 Json = dict[str, Any]
 PAGE = 1000
@@ -36,11 +36,11 @@ async def found_ids(request: Request[Any, Any, Any], site: Site) -> list[str]:
 def _acts(method: Any, path: str, operation: operations.Operation) -> list[Any]:
     """Both routes of an act that needs nothing but the executions."""
 
-    async def by_ids(request: Request[Any, Any, Any], site: Site) -> Json:
+    async def by_ids(request: Request[Any, Any, Any], site: GivenSite) -> Json:
         ids = await forms.json(request, list[str])
         return bulk.done(await operations.perform_all(site, ids, operation))
 
-    async def by_query(request: Request[Any, Any, Any], site: Site) -> Json:
+    async def by_query(request: Request[Any, Any, Any], site: GivenSite) -> Json:
         return bulk.done(await operations.perform_all(site, await found_ids(request, site), operation))
 
     by_ids.__doc__ = f"{operation.title.capitalize()} executions by their ids."
@@ -60,7 +60,7 @@ class LabelsForIds(msgspec.Struct, rename="camel"):
 
 
 @post("/executions/labels/by-ids", status_code=202)
-async def label_by_ids(request: Request[Any, Any, Any], site: Site) -> Json:
+async def label_by_ids(request: Request[Any, Any, Any], site: GivenSite) -> Json:
     """Add labels to executions by their ids."""
     asked = await forms.json(request, LabelsForIds)
     ids = asked.executions_id if asked.executions_id is not None else asked.execution_ids
@@ -71,7 +71,7 @@ async def label_by_ids(request: Request[Any, Any, Any], site: Site) -> Json:
 
 
 @post("/executions/labels/by-query", status_code=202)
-async def label_by_query(request: Request[Any, Any, Any], site: Site) -> Json:
+async def label_by_query(request: Request[Any, Any, Any], site: GivenSite) -> Json:
     """Add labels to every execution that fits."""
     labels = operations.labels_of(await forms.json(request, list[Any]))
     ids = await found_ids(request, site)
@@ -79,14 +79,14 @@ async def label_by_query(request: Request[Any, Any, Any], site: Site) -> Json:
 
 
 @delete("/executions/by-ids")
-async def remove_by_ids(request: Request[Any, Any, Any], site: Site) -> Json:
+async def remove_by_ids(request: Request[Any, Any, Any], site: GivenSite) -> Json:
     """Delete executions by their ids."""
     ids = await forms.json(request, list[str])
     return {"count": await operations.remove_all(site, ids, removal_of(query.of(request)))}
 
 
 @delete("/executions/by-query")
-async def remove_by_query(request: Request[Any, Any, Any], site: Site) -> Json:
+async def remove_by_query(request: Request[Any, Any, Any], site: GivenSite) -> Json:
     """Delete every execution that fits."""
     ids = await found_ids(request, site)
     return {"count": await operations.remove_all(site, ids, removal_of(query.of(request)))}

@@ -10,6 +10,7 @@ from urllib.parse import quote
 
 import msgspec
 from litestar import Request, Response
+from litestar.params import FromPath
 from litestar.response import Redirect, Stream
 
 from batuta import expr
@@ -23,7 +24,7 @@ from batuta.web import forms, problem, query
 from batuta.web.access import Action
 from batuta.web.routes import get, post
 from batuta.web.shapes import execution as shape
-from batuta.web.site import Site
+from batuta.web.site import GivenSite, Site
 
 Json = dict[str, Any]
 
@@ -36,7 +37,9 @@ _ROWS = frozenset({"ion", "jsonl", "ndjson"})
 
 
 @get("/executions/{execution_id:str}/file")
-async def download(request: Request[Any, Any, Any], execution_id: str, site: Site) -> Response[Any]:
+async def download(
+    request: Request[Any, Any, Any], execution_id: FromPath[str], site: GivenSite
+) -> Response[Any]:
     """The content of a file of an execution."""
     asked = query.of(request)
     execution = await _readable(site, execution_id)
@@ -99,14 +102,14 @@ async def _own_file(site: Site, execution_id: str, uri: str) -> Any:
 
 
 @get("/executions/{execution_id:str}/file/metas")
-async def metas(request: Request[Any, Any, Any], execution_id: str, site: Site) -> Json:
+async def metas(request: Request[Any, Any, Any], execution_id: FromPath[str], site: GivenSite) -> Json:
     """Size of a file."""
     found = await _own_file(site, execution_id, query.of(request).need("path"))
     return {"size": found.size}
 
 
 @get("/executions/{execution_id:str}/file/preview")
-async def preview(request: Request[Any, Any, Any], execution_id: str, site: Site) -> Json:
+async def preview(request: Request[Any, Any, Any], execution_id: FromPath[str], site: GivenSite) -> Json:
     """The beginning of a file, in a form that can be shown."""
     asked = query.of(request)
     uri = asked.need("path")
@@ -185,20 +188,20 @@ async def _json_lines(chunks: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
 
 
 @get("/outputs/executions/{execution_id:str}")
-async def execution_outputs(execution_id: str, site: Site) -> Json:
+async def execution_outputs(execution_id: FromPath[str], site: GivenSite) -> Json:
     """Outputs of the flow."""
     return (await _readable(site, execution_id)).outputs or {}
 
 
 @get(["/outputs/tasks/{execution_id:str}", "/outputs/{execution_id:str}"])
-async def outputs(execution_id: str, site: Site) -> list[Json]:
+async def outputs(execution_id: FromPath[str], site: GivenSite) -> list[Json]:
     """Which task runs have outputs."""
     await _readable(site, execution_id)
     return shape.task_outputs(await site.ports.store.executions.task_runs(execution_id))
 
 
 @get(["/outputs/tasks/{execution_id:str}/{task_run_id:str}", "/outputs/{execution_id:str}/{task_run_id:str}"])
-async def task_run_outputs(execution_id: str, task_run_id: str, site: Site) -> Json:
+async def task_run_outputs(execution_id: FromPath[str], task_run_id: FromPath[str], site: GivenSite) -> Json:
     """Outputs of one task run."""
     await _readable(site, execution_id)
     for run in await site.ports.store.executions.task_runs(execution_id):
@@ -217,14 +220,14 @@ async def task_run_outputs(execution_id: str, task_run_id: str, site: Site) -> J
     ]
 )
 async def evaluate_in_task(
-    request: Request[Any, Any, Any], execution_id: str, task_run_id: str, site: Site
+    request: Request[Any, Any, Any], execution_id: FromPath[str], task_run_id: FromPath[str], site: GivenSite
 ) -> Json:
     """Evaluate an expression as a task run would see it."""
     return await _evaluated(request, site, execution_id, task_run_id)
 
 
 @post(["/executions/{execution_id:str}/eval", "/executions/{execution_id:str}/actions/eval"])
-async def evaluate(request: Request[Any, Any, Any], execution_id: str, site: Site) -> Json:
+async def evaluate(request: Request[Any, Any, Any], execution_id: FromPath[str], site: GivenSite) -> Json:
     """Evaluate an expression in the context of an execution."""
     return await _evaluated(request, site, execution_id, None)
 

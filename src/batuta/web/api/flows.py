@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from litestar import Request, Response
+from litestar.params import FromPath
 
 from batuta import flows
 from batuta.errors import InvalidRequest, NotFound
@@ -15,7 +16,7 @@ from batuta.web.access import Action
 from batuta.web.rejections import UnsupportedMediaType
 from batuta.web.routes import delete, get, nothing, post, put
 from batuta.web.shapes import flow as shape
-from batuta.web.site import Site
+from batuta.web.site import GivenSite, Site
 
 Json = dict[str, Any]
 
@@ -43,21 +44,25 @@ def _refuse_draft(asked: query.Query) -> None:
 
 
 @post("/flows")
-async def create(request: Request[Any, Any, Any], site: Site) -> Json:
+async def create(request: Request[Any, Any, Any], site: GivenSite) -> Json:
     """Store a new flow."""
     _refuse_draft(query.of(request))
     return shape.with_source(await saving.create(site, await source_of(request)))
 
 
 @put("/flows/{namespace:str}/{flow_id:str}")
-async def update(request: Request[Any, Any, Any], namespace: str, flow_id: str, site: Site) -> Json:
+async def update(
+    request: Request[Any, Any, Any], namespace: FromPath[str], flow_id: FromPath[str], site: GivenSite
+) -> Json:
     """Store the next revision of a flow."""
     _refuse_draft(query.of(request))
     return shape.with_source(await saving.update(site, FlowKey(namespace, flow_id), await source_of(request)))
 
 
 @get("/flows/{namespace:str}/{flow_id:str}")
-async def read(request: Request[Any, Any, Any], namespace: str, flow_id: str, site: Site) -> Json:
+async def read(
+    request: Request[Any, Any, Any], namespace: FromPath[str], flow_id: FromPath[str], site: GivenSite
+) -> Json:
     """One flow: the newest revision, or the one asked for."""
     asked = query.of(request)
     key = FlowKey(namespace, flow_id)
@@ -69,13 +74,13 @@ async def read(request: Request[Any, Any, Any], namespace: str, flow_id: str, si
 
 
 @delete("/flows/{namespace:str}/{flow_id:str}", status_code=204)
-async def remove(namespace: str, flow_id: str, site: Site) -> None:
+async def remove(namespace: FromPath[str], flow_id: FromPath[str], site: GivenSite) -> None:
     """Delete a flow; its revisions stay readable."""
     await saving.delete(site, FlowKey(namespace, flow_id))
 
 
 @get("/flows/search")
-async def search(request: Request[Any, Any, Any], site: Site) -> Json:
+async def search(request: Request[Any, Any, Any], site: GivenSite) -> Json:
     """Flows that fit."""
     asked = query.of(request)
     page = query.paging(asked)
@@ -91,7 +96,7 @@ async def search(request: Request[Any, Any, Any], site: Site) -> Json:
 
 
 @get("/flows/{namespace:str}")
-async def of_namespace(namespace: str, site: Site) -> list[Json]:
+async def of_namespace(namespace: FromPath[str], site: GivenSite) -> list[Json]:
     """Every flow of exactly this namespace."""
     found = await all_of(site, Condition("namespace", "EQUALS", namespace))
     return [shape.flow(site.parsed(each)) for each in found]
@@ -110,14 +115,16 @@ async def all_of(site: Site, criteria: Criteria) -> list[Any]:
 
 
 @get("/flows/distinct-namespaces")
-async def namespaces(request: Request[Any, Any, Any], site: Site) -> list[str]:
+async def namespaces(request: Request[Any, Any, Any], site: GivenSite) -> list[str]:
     """Namespaces that hold flows."""
     part = (query.of(request).text("q") or "").lower()
     return [name for name in await site.ports.store.flows.namespaces() if part in name.lower()]
 
 
 @get("/flows/{namespace:str}/{flow_id:str}/revisions")
-async def revisions(request: Request[Any, Any, Any], namespace: str, flow_id: str, site: Site) -> list[Json]:
+async def revisions(
+    request: Request[Any, Any, Any], namespace: FromPath[str], flow_id: FromPath[str], site: GivenSite
+) -> list[Json]:
     """Every revision, oldest first; with `allowDelete` also those that say the flow was deleted."""
     key = FlowKey(namespace, flow_id)
     with_deletions = query.of(request).flag("allowDelete")
@@ -128,7 +135,7 @@ async def revisions(request: Request[Any, Any, Any], namespace: str, flow_id: st
 
 @delete("/flows/{namespace:str}/{flow_id:str}/revisions")
 async def remove_revisions(
-    request: Request[Any, Any, Any], namespace: str, flow_id: str, site: Site
+    request: Request[Any, Any, Any], namespace: FromPath[str], flow_id: FromPath[str], site: GivenSite
 ) -> Response[bytes]:
     """Remove old revisions for good."""
     key = FlowKey(namespace, flow_id)
@@ -152,7 +159,11 @@ async def remove_revisions(
 
 @get("/flows/{namespace:str}/{flow_id:str}/tasks/{task_id:str}")
 async def task(
-    request: Request[Any, Any, Any], namespace: str, flow_id: str, task_id: str, site: Site
+    request: Request[Any, Any, Any],
+    namespace: FromPath[str],
+    flow_id: FromPath[str],
+    task_id: FromPath[str],
+    site: GivenSite,
 ) -> Json:
     """One task of a flow as it was written."""
     key = FlowKey(namespace, flow_id)
@@ -166,7 +177,7 @@ async def task(
 
 
 @post("/flows/validate")
-async def validate(request: Request[Any, Any, Any], site: Site) -> list[Json]:
+async def validate(request: Request[Any, Any, Any], site: GivenSite) -> list[Json]:
     """Say what is wrong with documents; never stores anything."""
     if forms.media_type(request) == "multipart/form-data":
         return await _validate_files(request, site)
@@ -194,7 +205,7 @@ async def _validated(site: Site, index: int, source: str, filename: str | None =
 
 
 @post("/flows/validate/task")
-async def validate_task(request: Request[Any, Any, Any], site: Site) -> Json:
+async def validate_task(request: Request[Any, Any, Any], site: GivenSite) -> Json:
     """Say what is wrong with one task or trigger."""
     section = (query.of(request).text("section") or "TASKS").upper()
     if section not in ("TASKS", "TRIGGERS"):
@@ -203,7 +214,7 @@ async def validate_task(request: Request[Any, Any, Any], site: Site) -> Json:
 
 
 @post("/flows/validate/trigger")
-async def validate_trigger(request: Request[Any, Any, Any], site: Site) -> Json:
+async def validate_trigger(request: Request[Any, Any, Any], site: GivenSite) -> Json:
     """Say what is wrong with one trigger."""
     return _validated_part("TRIGGERS", await source_of(request))
 
@@ -228,7 +239,7 @@ def _inner(path: str) -> str:
 
 
 @get("/flows/deprecated")
-async def deprecated(request: Request[Any, Any, Any], site: Site) -> list[Json]:
+async def deprecated(request: Request[Any, Any, Any], site: GivenSite) -> list[Json]:
     """Flows that use task types under an old name."""
     namespace = query.of(request).text("namespace")
     criteria = AllOf() if namespace is None else Condition("namespace", "PREFIX", namespace)
@@ -256,7 +267,7 @@ async def deprecated(request: Request[Any, Any, Any], site: Site) -> list[Json]:
 
 
 @get("/flows/{namespace:str}/{flow_id:str}/dependencies")
-async def dependencies(namespace: str, flow_id: str, site: Site) -> Json:
+async def dependencies(namespace: FromPath[str], flow_id: FromPath[str], site: GivenSite) -> Json:
     """Flows that this one starts."""
     stored = site.parsed(await site.need_latest(FlowKey(namespace, flow_id)))
     uid = f"main_{namespace}_{flow_id}"

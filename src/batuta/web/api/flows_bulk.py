@@ -9,6 +9,7 @@ from typing import Any
 
 import msgspec
 from litestar import Request, Response
+from litestar.params import FromPath
 
 from batuta import flows
 from batuta.errors import BatutaError, NotFound
@@ -20,7 +21,7 @@ from batuta.web.api.flows import all_of, source_of
 from batuta.web.rejections import Invalid, Part
 from batuta.web.routes import delete, get, post
 from batuta.web.shapes import flow as shape
-from batuta.web.site import Site
+from batuta.web.site import GivenSite, Site
 
 Json = dict[str, Any]
 MOST_FILES = 10_000
@@ -28,7 +29,7 @@ _ZIP = b"PK\x03\x04"
 
 
 @post("/flows/bulk")
-async def bulk(request: Request[Any, Any, Any], site: Site) -> list[Json]:
+async def bulk(request: Request[Any, Any, Any], site: GivenSite) -> list[Json]:
     """Make the flows of a scope those of the body."""
     asked = query.of(request)
     changes = _changes(await source_of(request))
@@ -41,7 +42,9 @@ async def bulk(request: Request[Any, Any, Any], site: Site) -> list[Json]:
 
 
 @post("/flows/{namespace:str}")
-async def of_namespace(request: Request[Any, Any, Any], namespace: str, site: Site) -> list[Json]:
+async def of_namespace(
+    request: Request[Any, Any, Any], namespace: FromPath[str], site: GivenSite
+) -> list[Json]:
     """Make the flows of a namespace those of the body."""
     asked = query.of(request)
     source = await source_of(request)
@@ -101,7 +104,7 @@ async def _synchronise(
 
 
 @post("/flows/import")
-async def import_(request: Request[Any, Any, Any], site: Site) -> list[str]:
+async def import_(request: Request[Any, Any, Any], site: GivenSite) -> list[str]:
     """Store the flows of a zip or YAML file; the answer names those that could not be stored."""
     fail = query.of(request).flag("failOnError")
     with await forms.form(request) as form:
@@ -159,13 +162,13 @@ async def _found(request: Request[Any, Any, Any], site: Site) -> list[FlowRevisi
 
 
 @post("/flows/export/by-ids")
-async def export_by_ids(request: Request[Any, Any, Any], site: Site) -> Response[bytes]:
+async def export_by_ids(request: Request[Any, Any, Any], site: GivenSite) -> Response[bytes]:
     """The sources of some flows in a zip."""
     return _zip(await _named(request, site))
 
 
 @get("/flows/export/by-query")
-async def export_by_query(request: Request[Any, Any, Any], site: Site) -> Response[bytes]:
+async def export_by_query(request: Request[Any, Any, Any], site: GivenSite) -> Response[bytes]:
     """The sources of the flows that fit in a zip."""
     return _zip(await all_of(site, filters.criteria(query.of(request), filters.FLOWS, site.now())))
 
@@ -179,7 +182,7 @@ def _zip(revisions: Sequence[FlowRevision]) -> Response[bytes]:
 
 
 @get("/flows/export/by-query/csv")
-async def export_csv(request: Request[Any, Any, Any], site: Site) -> Response[str]:
+async def export_csv(request: Request[Any, Any, Any], site: GivenSite) -> Response[str]:
     """The flows that fit as a table."""
     import csv
 
@@ -221,10 +224,10 @@ async def _deleted(site: Site, revisions: Sequence[FlowRevision]) -> int:
 def _acts(
     method: Any, path: str, act: Callable[[Site, Sequence[FlowRevision]], Awaitable[int]], title: str
 ) -> list[Any]:
-    async def by_ids(request: Request[Any, Any, Any], site: Site) -> Json:
+    async def by_ids(request: Request[Any, Any, Any], site: GivenSite) -> Json:
         return {"count": await act(site, await _named(request, site))}
 
-    async def by_query(request: Request[Any, Any, Any], site: Site) -> Json:
+    async def by_query(request: Request[Any, Any, Any], site: GivenSite) -> Json:
         return {"count": await act(site, await _found(request, site))}
 
     by_ids.__doc__ = f"{title} flows by their names."

@@ -8,6 +8,7 @@ from typing import Any
 
 import msgspec
 from litestar import Request, Response
+from litestar.params import FromPath
 
 from batuta import iso8601
 from batuta.errors import InvalidRequest, NotFound
@@ -18,7 +19,7 @@ from batuta.web.access import Action
 from batuta.web.rejections import Expired
 from batuta.web.routes import delete, get, nothing, put
 from batuta.web.shapes import records
-from batuta.web.site import Site
+from batuta.web.site import GivenSite, Site
 
 Json = dict[str, Any]
 
@@ -31,7 +32,7 @@ _INSTANT = re.compile(r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}(:\d{2}(\.\d+)?)?(Z|[+-]\d{
 
 
 @get("/kv")
-async def search(request: Request[Any, Any, Any], site: Site) -> Json:
+async def search(request: Request[Any, Any, Any], site: GivenSite) -> Json:
     """Entries of all namespaces that fit."""
     asked = query.of(request)
     page = query.paging(asked)
@@ -48,7 +49,7 @@ async def search(request: Request[Any, Any, Any], site: Site) -> Json:
 
 
 @get("/namespaces/{namespace:str}/kv")
-async def of_namespace(namespace: str, site: Site) -> list[Json]:
+async def of_namespace(namespace: FromPath[str], site: GivenSite) -> list[Json]:
     """Entries of exactly this namespace."""
     site.guard.must(Action.READ, namespace)
     return [
@@ -57,7 +58,7 @@ async def of_namespace(namespace: str, site: Site) -> list[Json]:
 
 
 @get("/namespaces/{namespace:str}/kv/inheritance")
-async def inherited(namespace: str, site: Site) -> list[Json]:
+async def inherited(namespace: FromPath[str], site: GivenSite) -> list[Json]:
     """Entries that a flow of this namespace sees: its own, and its parents' that no nearer one hides."""
     seen: dict[str, KvEntry] = {}
     nearest = namespace
@@ -79,20 +80,22 @@ async def _need(site: Site, namespace: str, key: str) -> KvEntry:
 
 
 @get("/namespaces/{namespace:str}/kv/{key:str}")
-async def read(namespace: str, key: str, site: Site) -> Json:
+async def read(namespace: FromPath[str], key: FromPath[str], site: GivenSite) -> Json:
     """A value with its type."""
     return records.kv_value(await _need(site, namespace, key))
 
 
 @get("/namespaces/{namespace:str}/kv/{key:str}/detail")
-async def detail(namespace: str, key: str, site: Site) -> Json:
+async def detail(namespace: FromPath[str], key: FromPath[str], site: GivenSite) -> Json:
     """A value with everything that is known of its entry."""
     entry = await _need(site, namespace, key)
     return {**records.kv_entry(entry), **records.kv_value(entry)}
 
 
 @put("/namespaces/{namespace:str}/kv/{key:str}")
-async def write(request: Request[Any, Any, Any], namespace: str, key: str, site: Site) -> Response[bytes]:
+async def write(
+    request: Request[Any, Any, Any], namespace: FromPath[str], key: FromPath[str], site: GivenSite
+) -> Response[bytes]:
     """Set a value. The body is a JSON literal; what is none is kept as text."""
     site.guard.must(Action.UPDATE, namespace)
     if not _NAMESPACE.fullmatch(namespace):
@@ -101,8 +104,9 @@ async def write(request: Request[Any, Any, Any], namespace: str, key: str, site:
         )
     if not _KEY.fullmatch(key):
         raise InvalidRequest(
-            "Key must start with an alphanumeric character (uppercase or lowercase) and can contain alphanumeric"
-            " characters (uppercase or lowercase), dots (.), underscores (_), and hyphens (-) only.",
+            "Key must start with an alphanumeric character (uppercase or lowercase) and can contain"
+            " alphanumeric characters (uppercase or lowercase), dots (.), underscores (_), and hyphens"
+            " (-) only.",
             where="key",
         )
     ttl = _life_time(query.of(request).text("ttl") or request.headers.get("ttl"))
@@ -170,7 +174,7 @@ def _kind_of_text(text: str) -> tuple[KvType, Any]:
 
 
 @delete("/namespaces/{namespace:str}/kv/{key:str}")
-async def remove(namespace: str, key: str, site: Site) -> bool:
+async def remove(namespace: FromPath[str], key: FromPath[str], site: GivenSite) -> bool:
     """Remove a key; false when there was none."""
     site.guard.must(Action.DELETE, namespace)
     return await site.ports.store.kv.delete(namespace, key)
@@ -183,7 +187,7 @@ class Keys(msgspec.Struct):
 
 
 @delete("/namespaces/{namespace:str}/kv")
-async def remove_many(request: Request[Any, Any, Any], namespace: str, site: Site) -> Json:
+async def remove_many(request: Request[Any, Any, Any], namespace: FromPath[str], site: GivenSite) -> Json:
     """Remove keys; the answer names those that existed."""
     site.guard.must(Action.DELETE, namespace)
     asked = await forms.json(request, Keys)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from litestar import Request, Response
+from litestar.params import FromPath
 from litestar.response import Stream
 
 from batuta.model.task import LogLevel
@@ -14,13 +15,13 @@ from batuta.web.access import Action
 from batuta.web.api.executions_files import attachment
 from batuta.web.routes import delete, get, nothing
 from batuta.web.shapes import records
-from batuta.web.site import Site
+from batuta.web.site import GivenSite, Site
 
 Json = dict[str, Any]
 
 
 @get("/logs/search")
-async def search(request: Request[Any, Any, Any], site: Site) -> Json:
+async def search(request: Request[Any, Any, Any], site: GivenSite) -> Json:
     """Lines of all executions that fit."""
     asked = query.of(request)
     page = query.paging(asked)
@@ -69,13 +70,17 @@ async def _lines(request: Request[Any, Any, Any], execution_id: str, site: Site)
 
 
 @get("/logs/{execution_id:str}")
-async def of_execution(request: Request[Any, Any, Any], execution_id: str, site: Site) -> list[Json]:
+async def of_execution(
+    request: Request[Any, Any, Any], execution_id: FromPath[str], site: GivenSite
+) -> list[Json]:
     """Every line of an execution, oldest first."""
     return [records.log_line(stored.line) for stored in await _lines(request, execution_id, site)]
 
 
 @get("/logs/{execution_id:str}/download")
-async def download(request: Request[Any, Any, Any], execution_id: str, site: Site) -> Response[str]:
+async def download(
+    request: Request[Any, Any, Any], execution_id: FromPath[str], site: GivenSite
+) -> Response[str]:
     """The same as text."""
     execution = await site.need_execution(execution_id)
     site.guard.must(Action.READ, execution.namespace)
@@ -87,7 +92,7 @@ async def download(request: Request[Any, Any, Any], execution_id: str, site: Sit
 
 
 @get("/logs/{execution_id:str}/follow")
-async def follow(request: Request[Any, Any, Any], execution_id: str, site: Site) -> Stream:
+async def follow(request: Request[Any, Any, Any], execution_id: FromPath[str], site: GivenSite) -> Stream:
     """A log as it grows, until nothing more can come."""
     asked = wanted(query.of(request))
     await stream.appeared(site, execution_id)
@@ -95,7 +100,9 @@ async def follow(request: Request[Any, Any, Any], execution_id: str, site: Site)
 
 
 @delete("/logs/{execution_id:str}")
-async def remove(request: Request[Any, Any, Any], execution_id: str, site: Site) -> Response[bytes]:
+async def remove(
+    request: Request[Any, Any, Any], execution_id: FromPath[str], site: GivenSite
+) -> Response[bytes]:
     """Remove lines of an execution."""
     asked = wanted(query.of(request))
     await site.ports.store.logs.delete(

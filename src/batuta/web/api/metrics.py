@@ -5,19 +5,20 @@ from __future__ import annotations
 from typing import Any
 
 from litestar import Request
+from litestar.params import FromPath
 
 from batuta.errors import InvalidRequest
 from batuta.web import query
 from batuta.web.routes import get
 from batuta.web.shapes import records
-from batuta.web.site import Site
+from batuta.web.site import GivenSite
 
 Json = dict[str, Any]
 _COLUMNS = {"name": "name", "timestamp": "at", "value": "value"}
 
 
 @get("/metrics/{execution_id:str}")
-async def of_execution(request: Request[Any, Any, Any], execution_id: str, site: Site) -> Json:
+async def of_execution(request: Request[Any, Any, Any], execution_id: FromPath[str], site: GivenSite) -> Json:
     """Measurements of an execution, in order of arrival unless told otherwise."""
     asked = query.of(request)
     page = query.paging(asked)

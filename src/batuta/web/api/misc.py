@@ -16,7 +16,7 @@ from batuta.model.flow import FlowKey
 from batuta.plugin import registry
 from batuta.web import forms
 from batuta.web.routes import get, post
-from batuta.web.site import Site
+from batuta.web.site import GivenSite, Site
 
 Json = dict[str, Any]
 
@@ -26,7 +26,7 @@ PREVIEW = {"initial": 100, "max": 5000}
 
 
 @get("/configs")
-async def configs(site: Site) -> Json:
+async def configs(site: GivenSite) -> Json:
     """What a client has to know of this server."""
     return {
         "uuid": _server_id(site),
@@ -84,7 +84,7 @@ class Rendering(msgspec.Struct, rename="camel"):
 
 
 @post("/expressions/render")
-async def render(request: Request[Any, Any, Any], site: Site) -> Json:
+async def render(request: Request[Any, Any, Any], site: GivenSite) -> Json:
     """Render expressions outside of an execution."""
     asked = await forms.json(request, Rendering)
     names: Json = {}
@@ -115,7 +115,7 @@ async def ping() -> str:
 
 
 @plain_get(["/health", "/health/readiness"], status_code=200)
-async def health(site: Site) -> Response[Json]:
+async def health(site: GivenSite) -> Response[Json]:
     """Whether the parts of the server work."""
     try:
         await site.ports.store.jobs.waiting()

@@ -6,11 +6,12 @@ from typing import Any
 
 import msgspec
 from litestar import Request
+from litestar.params import FromPath
 
 from batuta.errors import InvalidRequest
 from batuta.web import forms, query
 from batuta.web.routes import get, post
-from batuta.web.site import Site
+from batuta.web.site import GivenSite, Site
 
 Json = dict[str, Any]
 SYSTEM = "system"
@@ -31,7 +32,7 @@ def _shape(name: str) -> Json:
 
 
 @get("/namespaces/search")
-async def search(request: Request[Any, Any, Any], site: Site) -> Json:
+async def search(request: Request[Any, Any, Any], site: GivenSite) -> Json:
     """Namespaces whose name has a text in it."""
     asked = query.of(request)
     page = query.paging(asked)
@@ -56,7 +57,7 @@ class Autocomplete(msgspec.Struct, rename="camel"):
 
 
 @post("/namespaces/autocomplete")
-async def autocomplete(request: Request[Any, Any, Any], site: Site) -> list[str]:
+async def autocomplete(request: Request[Any, Any, Any], site: GivenSite) -> list[str]:
     """Namespaces that fit what was typed."""
     asked = await forms.json(request, Autocomplete | None) or Autocomplete()
     part = (asked.q or "").lower()
@@ -66,13 +67,13 @@ async def autocomplete(request: Request[Any, Any, Any], site: Site) -> list[str]
 
 
 @get("/namespaces/{namespace:str}")
-async def read(namespace: str) -> Json:
+async def read(namespace: FromPath[str]) -> Json:
     """A namespace; every valid name is one."""
     return {"id": namespace, "deleted": False}
 
 
 @get("/namespaces/{namespace:str}/secrets")
-async def secrets(request: Request[Any, Any, Any], namespace: str, site: Site) -> Json:
+async def secrets(request: Request[Any, Any, Any], namespace: FromPath[str], site: GivenSite) -> Json:
     """Names of secrets; never their values."""
     page = query.paging(query.of(request))
     keys = await site.ports.secrets.keys(namespace)
@@ -84,7 +85,7 @@ async def secrets(request: Request[Any, Any, Any], namespace: str, site: Site) -
 
 
 @get("/namespaces/{namespace:str}/inherited-secrets")
-async def inherited_secrets(namespace: str, site: Site) -> Json:
+async def inherited_secrets(namespace: FromPath[str], site: GivenSite) -> Json:
     """Names of secrets that flows of a namespace can use."""
     return {namespace: await site.ports.secrets.keys(namespace)}
 

@@ -7,6 +7,7 @@ from importlib import metadata
 from typing import Any
 
 from litestar import Request, Response
+from litestar.params import FromPath
 
 from batuta.errors import BatutaError, NotFound
 from batuta.expr.catalogue import FILTERS, FUNCTIONS
@@ -62,7 +63,7 @@ def _groups() -> list[Json]:
 
 
 @get(["/plugins/schemas/{kind:str}", "/schemas/{kind:str}"])
-async def schema(request: Request[Any, Any, Any], kind: str) -> Response[Any]:
+async def schema(request: Request[Any, Any, Any], kind: FromPath[str]) -> Response[Any]:
     """The JSON Schema of a kind of document."""
     name = kind.removesuffix(".json").upper()
     if name not in _SCHEMAS:
@@ -86,7 +87,7 @@ async def schema(request: Request[Any, Any, Any], kind: str) -> Response[Any]:
 
 
 @get("/plugins/properties/{kind:str}")
-async def properties(kind: str) -> Any:
+async def properties(kind: FromPath[str]) -> Any:
     """The top-level properties of a kind of document."""
     if kind.upper() != "FLOW":
         raise NotFound(f"there are no properties of `{kind}`", mend="ask for FLOW")
@@ -119,7 +120,7 @@ async def group_icons() -> Json:
 
 
 @get("/plugins/{type_name:str}")
-async def plugin(request: Request[Any, Any, Any], type_name: str) -> Response[Any]:
+async def plugin(request: Request[Any, Any, Any], type_name: FromPath[str]) -> Response[Any]:
     """The reference page of a task type, and its schema."""
     name = registry.canonical(type_name)
     if name is None:
@@ -135,7 +136,7 @@ async def plugin(request: Request[Any, Any, Any], type_name: str) -> Response[An
 
 
 @get("/plugins/{type_name:str}/versions")
-async def versions(type_name: str) -> Json:
+async def versions(type_name: FromPath[str]) -> Json:
     """The one version of a task type."""
     if registry.canonical(type_name) is None:
         raise NotFound(f"there is no type `{type_name}`")
@@ -143,7 +144,7 @@ async def versions(type_name: str) -> Json:
 
 
 @get("/plugins/inputs/{kind:str}")
-async def input_type(kind: str) -> Json:
+async def input_type(kind: FromPath[str]) -> Json:
     """The schema of a type of input."""
     if kind.upper() not in InputType.__members__:
         raise NotFound(f"there is no input type `{kind}`", mend=f"one of {', '.join(InputType)}")
