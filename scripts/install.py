@@ -107,7 +107,11 @@ def dev_requirements():
 def fingerprint():
     """What the installation depends on."""
     digest = hashlib.sha256(sys.version.encode())
-    for name in ("pyproject.toml", os.path.join("ci", "constraints.txt"), os.path.join("scripts", "install.py")):
+    for name in (
+        "pyproject.toml",
+        os.path.join("ci", "constraints.txt"),
+        os.path.join("scripts", "install.py"),
+    ):
         with open(os.path.join(ROOT, name), "rb") as file:
             digest.update(file.read())
     return digest.hexdigest()

@@ -11,7 +11,7 @@ from batuta.cli.loading import FlowFile, text_of
 
 
 def read_or_report(path: Path) -> FlowFile | None:
-    """The flow of a file; None after writing to standard error what is wrong with it, as `batuta check` does."""
+    """The flow of a file; None after writing to standard error what `batuta check` finds."""
     source = text_of(path)
     reading = flows.read(source)
     if reading.flow is not None:

@@ -185,9 +185,11 @@ async def _follow(ports: Ports, execution: Execution, display: Display, changed:
         found = await ports.store.executions.get(execution.id)
         if found is None:
             raise Bug(f"the execution {execution.id} is gone")
+        # In this order the last lines are there when the execution is over, and each line's task run is known.
+        lines = await journal.fresh()
         runs = await ports.store.executions.task_runs(execution.id)
         snapshot = progress.of_rows(found, runs)
-        display.update(snapshot, await journal.fresh())
+        display.update(snapshot, lines)
         if snapshot.over:
             return Outcome(found, tuple(runs))
         if snapshot.state is snapshot.state.PAUSED and not paused:

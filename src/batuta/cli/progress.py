@@ -45,6 +45,7 @@ class LineView(msgspec.Struct, frozen=True, kw_only=True):
     level: str
     message: str
     task_id: str | None = None
+    task_run_id: str | None = None
 
 
 class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
@@ -161,6 +162,7 @@ def line_of_json(document: Mapping[str, Any]) -> LineView:
         level=document.get("level", "INFO"),
         message=document.get("message") or "",
         task_id=document.get("taskId"),
+        task_run_id=document.get("taskRunId"),
     )
 
 
@@ -170,6 +172,11 @@ def _history(state: Mapping[str, Any]) -> History:
             Moment(State(each["state"]), iso8601.parse_instant(each["date"])) for each in state["histories"]
         )
     )
+
+
+def name_of(run: RunView) -> str:
+    """The task, and behind it the value of the iteration."""
+    return run.task_id if run.value is None else f"{run.task_id} [{run.value}]"
 
 
 def time_taken(history: History, now: datetime) -> timedelta | None:

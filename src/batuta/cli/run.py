@@ -70,10 +70,10 @@ def _run(file: FlowFile, given: dict[str, Any], output: str, data: Path | None) 
             return KILLED
         finally:
             display.close()
-    return _conclude(outcome, output)
+    return _conclude(outcome, output, kept=data is not None)
 
 
-def _conclude(outcome: Outcome, output: str) -> int:
+def _conclude(outcome: Outcome, output: str, *, kept: bool) -> int:
     """Print the result, and give the exit code for the state."""
     import msgspec
 
@@ -83,7 +83,12 @@ def _conclude(outcome: Outcome, output: str) -> int:
     if output == "json":
         click.echo(msgspec.json.format(msgspec.json.encode(_document(outcome)), indent=2).decode())
     elif outcome.execution.outputs:
-        click.echo(msgspec.json.format(msgspec.json.encode({"outputs": outcome.execution.outputs})).decode())
+        text = msgspec.json.format(
+            msgspec.json.encode({"outputs": outcome.execution.outputs}), indent=2
+        ).decode()
+        click.echo(text)
+        if "kestra:///" in text and not kept:
+            click.echo("The files are gone with this run; `--data DIR` keeps them.", err=True)
     if state is State.KILLED:
         return KILLED
     return 0 if state in (State.SUCCESS, State.WARNING) else FAILED

@@ -15,7 +15,7 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from batuta.cli.progress import LineView, RunView, Snapshot, in_words, shown_message, time_taken
+from batuta.cli.progress import LineView, RunView, Snapshot, in_words, name_of, shown_message, time_taken
 from batuta.model.state import State
 
 MOST_SIBLINGS = 12
@@ -87,8 +87,7 @@ def _below(
         found = [Row(depth, f"{count} more", state, "") for state, count in counts.items()]
     for run in runs:
         if run.id not in hidden:
-            name = run.task_id if run.value is None else f"{run.task_id} [{run.value}]"
-            found.append(Row(depth, name, run.state, _detail(run, now)))
+            found.append(Row(depth, name_of(run), run.state, _detail(run, now)))
             found += _below(run.id, children, depth + 1, room, now)
     return found
 
