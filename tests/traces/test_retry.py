@@ -73,7 +73,7 @@ def test_intervals_grow_and_never_pass_the_duration():
             """
             tasks:
               - run: x
-                retry: {type: exponential, interval: PT1S, maxInterval: PT10S, maxDuration: PT8S}
+                retry: {type: exponential, interval: PT1S, maxInterval: PT7S, maxDuration: PT8S}
             """
         ),
         given={"x": FAILED},

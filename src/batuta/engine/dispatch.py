@@ -117,6 +117,9 @@ def _begin(draft: Draft, run: TaskRun, place: Place) -> None:
 def pause(draft: Draft, run: TaskRun) -> None:
     """A Pause stops the execution, until its time or somebody's word (flow spec §6.11)."""
     task = draft.ledger.outline.place(run.task_id).task
+    if draft.execution.is_ended:
+        fail_run(draft, run, task, "an execution that has ended cannot be paused")
+        return
     run = draft.move(run, State.PAUSED)
     if draft.state is not State.PAUSED:
         draft.move_execution(State.PAUSED)

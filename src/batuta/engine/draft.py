@@ -191,3 +191,9 @@ def attempt_ended(run: TaskRun, state: State, at: datetime) -> tuple[Attempt, ..
         attempts = attempt_started(run, at)
     last = attempts[-1]
     return (*attempts[:-1], msgspec.structs.replace(last, state=last.state.to(state, at)))
+
+
+def attempt_cut(run: TaskRun, state: State, at: datetime) -> tuple[Attempt, ...]:
+    """The run's attempts, with the last one ended if it is under way; none is added."""
+    under_way = bool(run.attempts) and not run.attempts[-1].state.current.is_ended
+    return attempt_ended(run, state, at) if under_way else run.attempts

@@ -6,7 +6,7 @@ from typing import Any
 
 from batuta.engine import retry
 from batuta.engine.commands import CancelTimers, CreateExecution, SetTimer, StopTaskRuns
-from batuta.engine.draft import Draft, attempt_ended
+from batuta.engine.draft import Draft, attempt_cut, attempt_ended
 from batuta.engine.outline import Kind
 from batuta.engine.tally import softened
 from batuta.model.execution import TaskRun
@@ -117,8 +117,7 @@ def interrupt(draft: Draft, runs: list[TaskRun], state: State) -> None:
     """End runs that are under way in a state, and have their workers stop."""
     leaves = tuple(run.id for run in runs if run.memo is None)
     for run in runs:
-        attempts = attempt_ended(run, state, draft.now) if run.attempts else run.attempts
-        draft.move(run, state, attempts=attempts)
+        draft.move(run, state, attempts=attempt_cut(run, state, draft.now))
         draft.command(CancelTimers(task_run_id=run.id))
         draft.touch(run.parent_id)
     if leaves:

@@ -38,6 +38,7 @@ class Ledger:
         """What expressions see as `outputs` (flow spec §10)."""
         self.states: dict[str, Any] = {}
         """What expressions see as `tasks`."""
+        self._state_owners: dict[tuple[str, str | None], int] = {}
         self.open_flowables: set[str] = set()
         """Ids of flowable runs that have not ended."""
         self.open_leaves: set[str] = set()
@@ -178,46 +179,57 @@ class Ledger:
 
     def _publish(self, run: TaskRun, old: TaskRun | None) -> Undo:
         """Show a run's state and outputs to expressions."""
-        state = run.state.current.value
-        if run.value is None:
-            states, name = self.states, run.task_id
-        else:
-            states = self.states.setdefault(run.task_id, {})
-            name = run.value
-        previous_state = states.get(name)
-        if previous_state is None or previous_state.get("state") != state:
-            states[name] = {"state": state}
+        undo_state = self._publish_state(run)
         if run.outputs is None or (old is not None and run.outputs is old.outputs):
-
-            def undo_state() -> None:
-                if previous_state is None:
-                    states.pop(name, None)
-                else:
-                    states[name] = previous_state
-
             return undo_state
+        undo_outputs = self._publish_outputs(run, run.outputs)
+
+        def undo() -> None:
+            undo_outputs()
+            undo_state()
+
+        return undo
+
+    def _publish_state(self, run: TaskRun) -> Undo:
+        """Of several runs with one name, as inside loops around an If, the latest one is seen."""
+        name = (run.task_id, run.value)
+        owner = self._state_owners.get(name)
+        if owner is not None and owner > run.ordinal:
+            return _nothing
+        if run.value is None:
+            states, key = self.states, run.task_id
+        else:
+            states, key = self.states.setdefault(run.task_id, {}), run.value
+        before = states.get(key)
+        states[key] = {"state": run.state.current.value}
+        self._state_owners[name] = run.ordinal
+
+        def undo() -> None:
+            if before is None or owner is None:
+                states.pop(key, None)
+                self._state_owners.pop(name, None)
+            else:
+                states[key] = before
+                self._state_owners[name] = owner
+
+        return undo
+
+    def _publish_outputs(self, run: TaskRun, outputs: dict[str, Any]) -> Undo:
         holder: dict[str, Any] = self.outputs
-        parts = (run.task_id, *self.value_path(run))
-        for part in parts[:-1]:
+        *parents, leaf = (run.task_id, *self.value_path(run))
+        for part in parents:
             below = holder.get(part)
             if not isinstance(below, dict):
                 below = holder[part] = {}
             holder = below
-        leaf = parts[-1]
-        previous = holder.get(leaf)
-        merged = dict(previous) if isinstance(previous, dict) else {}
-        merged.update(run.outputs)
-        holder[leaf] = merged
+        before = holder.get(leaf)
+        holder[leaf] = {**before, **outputs} if isinstance(before, dict) else dict(outputs)
 
         def undo() -> None:
-            if previous_state is None:
-                states.pop(name, None)
-            else:
-                states[name] = previous_state
-            if previous is None:
+            if before is None:
                 holder.pop(leaf, None)
             else:
-                holder[leaf] = previous
+                holder[leaf] = before
 
         return undo
 
@@ -228,3 +240,7 @@ class Ledger:
         if run.value is not None:
             values.append(run.value)
         return values
+
+
+def _nothing() -> None:
+    """Undo of a change that was none."""

@@ -11,7 +11,7 @@ from batuta.engine import events as on
 from batuta.engine import looping, pausing, spawning
 from batuta.engine.commands import CancelTimers, RunTask, SetTimer, TellParent
 from batuta.engine.dispatch import PAUSE_TIMER, TIMEOUT_TIMER, dispatch
-from batuta.engine.draft import Draft, attempt_ended
+from batuta.engine.draft import Draft, attempt_cut
 from batuta.engine.endings import RETRY_TIMER
 from batuta.engine.flowables.loop import declared_outputs
 from batuta.engine.outline import AFTER_EXECUTION, Kind
@@ -155,7 +155,9 @@ def delay_elapsed(draft: Draft, event: on.DelayElapsed) -> None:
         if run.state.current is State.RETRYING and run.token == event.token:
             if draft.state is State.RETRYING:
                 draft.move_execution(State.RUNNING)
-            dispatch(draft, draft.move(run, State.CREATED, retry_at=None))
+            run = draft.move(run, State.CREATED, retry_at=None)
+            if may_schedule(draft, after=draft.ledger.outline.place(run.task_id).after_execution):
+                dispatch(draft, run)
     elif event.timer == PAUSE_TIMER:
         pausing.delay_over(draft, run)
     elif event.timer == TIMEOUT_TIMER:
@@ -186,8 +188,7 @@ def fail(draft: Draft, reason: str) -> None:
     draft.log(LogLevel.ERROR, reason)
     open_runs = [run for run in draft.ledger.runs.values() if not run.is_ended]
     for run in open_runs:
-        attempts = attempt_ended(run, State.FAILED, draft.now) if run.attempts else run.attempts
-        draft.move(run, State.FAILED, attempts=attempts)
+        draft.move(run, State.FAILED, attempts=attempt_cut(run, State.FAILED, draft.now))
     draft.move_execution(State.FAILED)
     draft.command(CancelTimers())
     draft.touch(None)

@@ -35,7 +35,7 @@ def next_pass(draft: Draft, run: TaskRun, loop: LoopUntil, state: State) -> None
         end_flowable(draft, run, State.FAILED if loop.fail_on_max_reached else state)
         return
     run = draft.move(run, State.PAUSED, memo={**(run.memo or {}), "pass": done + 1})
-    if draft.state is not State.PAUSED:
+    if draft.state in (State.RUNNING, State.RETRYING):
         draft.move_execution(State.PAUSED)
     draft.command(
         SetTimer(timer=LOOP_TIMER, at=draft.now + frequency.interval, task_run_id=run.id, token=done)
@@ -58,5 +58,7 @@ def interval_over(draft: Draft, run: TaskRun) -> None:
         )
     )
     draft.touch(run.id)
-    if not any(other.state.current is State.PAUSED for other in draft.ledger.runs.values()):
+    if draft.state is State.PAUSED and not any(
+        other.state.current is State.PAUSED for other in draft.ledger.runs.values()
+    ):
         go_on(draft, State.RUNNING)

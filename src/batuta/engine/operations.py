@@ -5,7 +5,7 @@ from __future__ import annotations
 from batuta.engine import subflows
 from batuta.engine.commands import CancelTimers, StopSubflows, StopTaskRuns
 from batuta.engine.dispatch import dispatch
-from batuta.engine.draft import Draft, attempt_ended
+from batuta.engine.draft import Draft, attempt_cut
 from batuta.engine.outline import AFTER_EXECUTION, ERRORS, FINALLY, Kind
 from batuta.engine.pausing import first_paused, go_on, leave
 from batuta.model import labels
@@ -34,8 +34,7 @@ def kill(draft: Draft, *, cascade: bool) -> None:
         else:
             if run.state.current is State.SUBMITTED:
                 stopping.append(run.id)
-            attempts = attempt_ended(run, State.KILLED, draft.now) if run.attempts else run.attempts
-            draft.move(run, State.KILLED, attempts=attempts)
+            draft.move(run, State.KILLED, attempts=attempt_cut(run, State.KILLED, draft.now))
             draft.touch(run.parent_id)
     if stopping:
         draft.command(StopTaskRuns(task_run_ids=tuple(stopping)))

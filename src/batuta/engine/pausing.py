@@ -6,6 +6,7 @@ from typing import Any
 
 from batuta.engine import events as on
 from batuta.engine.commands import CancelTimers
+from batuta.engine.dispatch import dispatch
 from batuta.engine.draft import Draft, attempt_ended
 from batuta.engine.endings import end_flowable
 from batuta.engine.flowables.pause import Pause, PauseBehavior
@@ -103,3 +104,8 @@ def go_on(draft: Draft, *states: State) -> None:
     draft.touch(None)
     for run_id in list(draft.ledger.open_flowables):
         draft.touch(run_id)
+    for run_id in list(draft.ledger.open_leaves):
+        run = draft.ledger.runs[run_id]
+        if run.state.current is State.CREATED:
+            # Its delay was over while the execution was paused.
+            dispatch(draft, run)

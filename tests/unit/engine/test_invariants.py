@@ -81,7 +81,9 @@ def check(run: Run) -> None:
         for branch in branches:
             children = [child for child in ledger.children(parent) if ledger.branch_of(child) == branch]
             assert ledger.tally(parent, branch).figures() == recount(children)
-    assert [each.ordinal for each in ledger.runs.values()] == sorted(each.ordinal for each in ledger.runs.values())
+    assert [each.ordinal for each in ledger.runs.values()] == sorted(
+        each.ordinal for each in ledger.runs.values()
+    )
     for each in ledger.runs.values():
         moments = [moment.state for moment in each.state.moments]
         assert all(b in TASK_RUN_TRANSITIONS[a] for a, b in zip(moments, moments[1:], strict=False)), moments

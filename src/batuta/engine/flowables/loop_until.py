@@ -13,7 +13,7 @@ from batuta.plugin.registry import plugin
 from batuta.plugin.task import AnyTask, Template
 
 
-class CheckFrequency(Struct, rename="camel"):
+class CheckFrequency(Struct, frozen=True, rename="camel"):
     """How often, how many times and for how long."""
 
     max_iterations: Annotated[int | None, Meta(description="Most passes; no limit when absent.")] = None
