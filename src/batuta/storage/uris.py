@@ -90,7 +90,7 @@ def path_of(uri: str) -> str:
 
 
 def readable(reference: str, *, namespace: str) -> str:
-    """The URI behind what a flow names: a `kestra:///` URI, `nsfile:///path`, or the path of a namespace file.
+    """The URI behind what a flow names: a `kestra:///` or `nsfile:///` URI, or the path of a namespace file.
 
     `nsfile://other.namespace/path` and plain paths are namespace files; the latter those of `namespace`.
 

@@ -67,7 +67,7 @@ class Batch(msgspec.Struct, kw_only=True):
     """Jobs to remove, by task run id and token; a job with a newer token stays."""
     timers: list[Timer] = []
     cancelled_timers: list[tuple[str, str | None]] = []
-    """Timers to remove: execution id and task run id, or None for all of the execution. Done before `timers`."""
+    """Timers to remove: execution id and task run id, None for all of the execution. Done before `timers`."""
     elapsed_timers: list[Timer] = []
     """Timers to remove because they ran out; one that was set anew for a later instant stays."""
     posted: list[AnyEvent] = []

@@ -1,7 +1,7 @@
 """The store: the only truth. A small protocol per noun, and one way to write: `Store.commit`.
 
-Every method takes and returns our structs, never rows or cursors. Reads see everything that was committed before
-they began. Absence is None or an empty list; `need` variants are the caller's business.
+Every method takes and returns our structs, never rows or cursors. Reads see everything that was committed
+before they began. Absence is None or an empty list; `need` variants are the caller's business.
 """
 
 from __future__ import annotations
@@ -32,8 +32,8 @@ class Page(msgspec.Struct, Generic[T]):
 class Condition(msgspec.Struct, frozen=True):
     """One filter of a search: `filters[field][OPERATION]=value` (API spec §3.1).
 
-    `operation` is a wire name such as EQUALS, IN, CONTAINS, PREFIX or GREATER_THAN; `value` is text, a list of
-    texts, an instant for dates, or a map for labels.
+    `operation` is a wire name such as EQUALS, IN, CONTAINS, PREFIX or GREATER_THAN; `value` is text, a list
+    of texts, an instant for dates, or a map for labels.
     """
 
     field: str
@@ -210,7 +210,8 @@ class Metrics(Protocol):
 
 
 class Kv(Protocol):
-    """Key-value entries. Expired ones are as good as absent, but `get` still gives them with their `expires_at`."""
+    """Key-value entries. Expired ones are as good as absent, but `get` still gives them with their
+    `expires_at`."""
 
     async def get(self, namespace: str, key: str) -> KvEntry | None:
         """Exactly this key of exactly this namespace."""
@@ -228,7 +229,7 @@ class Kv(Protocol):
         """Live entries of exactly this namespace whose key begins with `prefix`, by key."""
 
     async def search(self, search: Search, now: datetime) -> Page[KvEntry]:
-        """Live entries. Fields: q, namespace, updated, expirationDate. Columns: key, namespace, updateDate."""
+        """Live ones. Fields: q, namespace, updated, expirationDate; columns: key, namespace, updateDate."""
 
     async def purge(self, now: datetime) -> int:
         """Remove expired entries; how many there were."""
@@ -257,8 +258,9 @@ class Store(Protocol):
     async def commit(self, batch: Batch) -> list[int]:
         """Do everything in the batch in one durable transaction.
 
-        Returns when it has reached the disk: the ids of `batch.posted`, in order. Batches that wait at the same
-        time share a transaction; if that fails, each is tried alone, so that one bad batch fails nobody else.
+        Returns when it has reached the disk: the ids of `batch.posted`, in order. Batches that wait at the
+        same time share a transaction; if that fails, each is tried alone, so that one bad batch fails nobody
+        else.
 
         Raises:
             AlreadyExists: a flow revision exists.
@@ -270,6 +272,6 @@ class Store(Protocol):
 
 
 __all__ = [
-    "AllOf", "AnyOf", "Condition", "Criteria", "Events", "ExecutionKind", "Executions", "Flows", "Jobs", "Kv", "Logs",
-    "Metrics", "Order", "Page", "Search", "State", "Store", "StoredLine", "Timers",
+    "AllOf", "AnyOf", "Condition", "Criteria", "Events", "ExecutionKind", "Executions", "Flows", "Jobs", "Kv",
+    "Logs", "Metrics", "Order", "Page", "Search", "State", "Store", "StoredLine", "Timers",
 ]  # fmt: skip

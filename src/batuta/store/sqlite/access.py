@@ -41,11 +41,10 @@ class Access(msgspec.Struct, frozen=True):
             from batuta.store.queries import compose  # imports SQLAlchemy
 
             query = compose(noun, search, **parameters)
-            query.prepare(connection)
-            (total,) = connection.execute(query.count, query.parameters).fetchone()
-            found = (
-                connection.execute(query.page, query.parameters).fetchall() if search.offset < total else []
-            )
+            (total,) = connection.execute(query.count, query.count_parameters).fetchone()
+            if search.offset >= total:
+                return Page([], total)
+            found = connection.execute(query.page, query.page_parameters).fetchall()
             return Page([result_of(row) for row in found], total)
 
         return await self.readers.run(work)

@@ -6,6 +6,7 @@ import sqlite3
 from pathlib import Path
 
 from batuta.errors import BatutaError, StoreError
+from batuta.store.patterns import regexp
 
 BUSY_MILLISECONDS = 5_000
 _CACHE_KIBIBYTES = {"writer": 8_192, "reader": 2_048}
@@ -29,6 +30,7 @@ def connect(path: Path, *, reader: bool = False) -> sqlite3.Connection:
             connection.execute("PRAGMA temp_store = MEMORY")
             if reader:
                 connection.execute("PRAGMA query_only = ON")
+                connection.create_function("regexp", 2, regexp, deterministic=True)
             else:
                 connection.execute("PRAGMA journal_mode = WAL")
                 connection.execute("PRAGMA synchronous = FULL")

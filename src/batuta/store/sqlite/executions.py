@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Generator, Sequence
 from typing import Any
 
+from batuta.errors import InvalidRequest
 from batuta.model.execution import Execution, TaskRun
 from batuta.model.flow import FlowKey
 from batuta.store.port import Page, Search
@@ -16,6 +17,8 @@ FEW = 64
 """So many task runs are read at once; more of them in a thread."""
 
 _DELETED_AT_ONCE = 500
+
+_DISTINCT = {"namespace": "namespace", "flowId": "flow_id", "state": "state", "kind": "kind"}
 
 
 class SqliteExecutions:
@@ -60,9 +63,13 @@ class SqliteExecutions:
 
     async def distinct(self, field: str, limit: int) -> list[str]:
         """Values of a field that occur, sorted."""
-        from batuta.store.queries.executions import distinct
-
-        sql = distinct(field)
+        column = _DISTINCT.get(field)
+        if column is None:
+            raise InvalidRequest(
+                f"`{field}` is not a field whose values can be listed",
+                mend=f"known fields: {', '.join(sorted(_DISTINCT))}",
+            )
+        sql = f"SELECT DISTINCT {column} FROM executions ORDER BY {column} LIMIT ?"
         return [value for (value,) in await self._access.readers.all(sql, (limit,))]
 
     async def delete(self, execution_ids: Sequence[str], *, logs: bool = True, metrics: bool = True) -> int:
