@@ -185,7 +185,7 @@ async def _follow(ports: Ports, execution: Execution, display: Display, changed:
         found = await ports.store.executions.get(execution.id)
         if found is None:
             raise Bug(f"the execution {execution.id} is gone")
-        # In this order the last lines are there when the execution is over, and each line's task run is known.
+        # In this order an ended execution has its last lines, and the task run of each line is known.
         lines = await journal.fresh()
         runs = await ports.store.executions.task_runs(execution.id)
         snapshot = progress.of_rows(found, runs)

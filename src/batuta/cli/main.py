@@ -17,6 +17,8 @@ FAILED = 1
 """Exit code of a command that could not do its work, and of an execution that failed."""
 INVALID = 2
 """Exit code for a flow, an input or an option that is wrong."""
+INTERRUPTED = 130
+"""Exit code of a command that Ctrl-C ended, as shells have it."""
 KILLED = 3
 """Exit code of an execution that was killed."""
 
@@ -50,24 +52,39 @@ def code_of(arguments: Sequence[str] | None = None) -> int:
     """Run the command line. A person's mistake becomes sentences on standard error, never a traceback."""
     try:
         return int(batuta.main(args=arguments, prog_name="batuta", standalone_mode=False) or 0)
-    except click.ClickException as error:
-        error.show()
-        return error.exit_code
-    except (click.Abort, KeyboardInterrupt):
-        click.echo("stopped", err=True)
-        return 130
-    except BrokenPipeError:
-        # Whoever read our output has gone, as in `batuta ... | head`; nothing may be written any more.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return FAILED
-    except BatutaError as error:
-        click.echo(f"error: {error}", err=True)
-        return INVALID if isinstance(error, FlowError | InvalidRequest) else FAILED
     except Exception as error:
-        if os.environ.get("BATUTA_DEBUG"):
-            raise
-        click.echo(f"internal error: {type(error).__name__}: {error}", err=True)
-        click.echo(
-            "  fix: this is a bug of Batuta; run again with BATUTA_DEBUG=1 and report what it shows", err=True
-        )
-        return FAILED
+        return _told(_alone(error))
+    except KeyboardInterrupt:
+        return _told(click.Abort())
+
+
+def _alone(error: Exception) -> Exception:
+    """The one error in a group of one: what came out of a group of services is no different for it."""
+    while isinstance(error, ExceptionGroup) and len(error.exceptions) == 1:
+        error = error.exceptions[0]
+    return error
+
+
+def _told(error: Exception) -> int:
+    """Write what is wrong, and give the exit code for it."""
+    match error:
+        case click.ClickException():
+            error.show()
+            return error.exit_code
+        case click.Abort():
+            click.echo("stopped", err=True)
+            return INTERRUPTED
+        case BrokenPipeError():
+            # Whoever read our output has gone, as in `batuta ... | head`; nothing may be written any more.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            return FAILED
+        case BatutaError():
+            click.echo(f"error: {error}", err=True)
+            return INVALID if isinstance(error, FlowError | InvalidRequest) else FAILED
+    if os.environ.get("BATUTA_DEBUG"):
+        raise error
+    click.echo(f"internal error: {type(error).__name__}: {error}", err=True)
+    click.echo(
+        "  fix: this is a bug of Batuta; run again with BATUTA_DEBUG=1 and report what it shows", err=True
+    )
+    return FAILED

@@ -128,7 +128,11 @@ def of_stored_lines(lines: Iterable[StoredLine]) -> list[LineView]:
     """The form of lines that were read from a store."""
     return [
         LineView(
-            at=each.line.at, level=each.line.level.value, message=each.line.message, task_id=each.line.task_id
+            at=each.line.at,
+            level=each.line.level.value,
+            message=each.line.message,
+            task_id=each.line.task_id,
+            task_run_id=each.line.task_run_id,
         )
         for each in lines
     ]

@@ -101,6 +101,7 @@ async def _serve(settings: Settings, listener: socket.socket, flow_path: Path | 
             create_app(ports, settings),
             http="httptools",
             loop="none",
+            lifespan="off",
             access_log=False,
             log_config=None,
             server_header=False,
