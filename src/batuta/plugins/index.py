@@ -29,6 +29,8 @@ TYPES: dict[str, str] = {
     "io.kestra.plugin.core.storage.Size": "batuta.plugins.core.storage.size:Size",
     "io.kestra.plugin.core.storage.Split": "batuta.plugins.core.storage.split:Split",
     "io.kestra.plugin.core.storage.Write": "batuta.plugins.core.storage.write:Write",
+    "io.kestra.plugin.jdbc.duckdb.Queries": "batuta.plugins.jdbc.duckdb:Queries",
+    "io.kestra.plugin.jdbc.duckdb.Query": "batuta.plugins.jdbc.duckdb:Query",
     "io.kestra.plugin.scripts.bun.Commands": "batuta.plugins.scripts.bun:Commands",
     "io.kestra.plugin.scripts.bun.Script": "batuta.plugins.scripts.bun:Script",
     "io.kestra.plugin.scripts.deno.Commands": "batuta.plugins.scripts.deno:Commands",

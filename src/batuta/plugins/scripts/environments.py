@@ -62,7 +62,7 @@ class Interpreter(msgspec.Struct, frozen=True):
 
 
 _interpreters: dict[str, Interpreter] = {}
-"""What was learnt of interpreters, by the path under which they were found."""
+"""What was learnt of interpreters, by the path under which they were found; versions of shims only."""
 
 
 async def ready(ctx: RunContext, wanted: Wanted) -> Place:
