@@ -153,12 +153,14 @@ def path_text(path: tuple[str | int, ...]) -> str:
     return text
 
 
-def mentions(annotation: Any, marker: type[Any]) -> bool:
-    """The annotation is or contains `marker`, in a struct's fields too."""
+def mentions(annotation: Any, marker: type[Any], inside: frozenset[type[Any]] = frozenset()) -> bool:
+    """The annotation is or contains `marker`, in a struct's fields too. `inside` are structs on the way."""
     if isinstance(annotation, type) and issubclass(annotation, msgspec.Struct):
+        if annotation in inside:
+            return False
         hints = typing.get_type_hints(annotation, include_extras=True)
-        return any(hint is not annotation and mentions(hint, marker) for hint in hints.values())
-    return annotation is marker or any(mentions(argument, marker) for argument in get_args(annotation))
+        return any(mentions(hint, marker, inside | {annotation}) for hint in hints.values())
+    return annotation is marker or any(mentions(each, marker, inside) for each in get_args(annotation))
 
 
 def holds_template(value: Any) -> bool:

@@ -318,8 +318,8 @@ def test_any_text_is_read(text):
 _TEXTS = ["a", "{{ x }}", "PT1S", f"{FLOW}Switch", f"{FLOW}Dag", f"{FLOW}If", "INT", "STRING", "constant"]
 _NAMES = (
     "id type tasks errors task dependsOn cases defaults inputs values labels retry then condition conditions "
-    "triggers runIf pluginDefaults sla checks quotas outputs concurrency limit interval cron onPause listeners "
-    "forced name options timeout"
+    "triggers runIf pluginDefaults sla checks quotas outputs concurrency limit interval cron onPause "
+    "listeners forced name options timeout"
 )
 _WORDS = st.one_of(
     st.none(), st.booleans(), st.integers(), st.floats(), st.text(max_size=5), st.sampled_from(_TEXTS)
