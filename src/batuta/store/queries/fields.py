@@ -60,9 +60,13 @@ def number(column: Column) -> Field:
     return Field(_ORDERED, partial(_ordered_clause, column, _whole))
 
 
-def flag(column: Column) -> Field:
-    """True or false."""
-    return Field(_EQUAL, lambda operation, value: column == (_truth(value) == (operation == "EQUALS")))
+def flag(column: Column, *, is_opposite: bool = False) -> Field:
+    """True or false; with `is_opposite` the column holds the opposite of what is asked."""
+
+    def clause(operation: str, value: Any) -> Clause:
+        return column == (_truth(value) ^ is_opposite ^ (operation == "NOT_EQUALS"))
+
+    return Field(_EQUAL, clause)
 
 
 def words(*columns: Column) -> Field:

@@ -18,7 +18,7 @@ FIELDS: Fields = {
     "namespace": fields.name(_F.namespace),
     "flowId": fields.name(_F.id),
     "labels": fields.labels(_F.labels),
-    "enabled": fields.choice({"true": ~_F.disabled, "false": _F.disabled.is_(True)}),
+    "enabled": fields.flag(_F.disabled, is_opposite=True),
     "updated": fields.instant(_F.created_at),
 }
 
