@@ -10,7 +10,7 @@ from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Thread
 
-DATA = Path(__file__).parent / "data"
+SERVED = Path(__file__).parent / "served"
 
 
 class _Quiet(SimpleHTTPRequestHandler):
@@ -23,7 +23,7 @@ class _Quiet(SimpleHTTPRequestHandler):
 @contextmanager
 def serving_data() -> Iterator[str]:
     """The address of `orders.json`, for as long as the block lasts."""
-    with ThreadingHTTPServer(("127.0.0.1", 0), partial(_Quiet, directory=str(DATA))) as server:
+    with ThreadingHTTPServer(("127.0.0.1", 0), partial(_Quiet, directory=str(SERVED))) as server:
         thread = Thread(target=server.serve_forever, daemon=True, name="example data")
         thread.start()
         try:
