@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import importlib
 import re
 import threading
 from collections import defaultdict
@@ -71,8 +72,7 @@ class DuckDbTask(SqlTask, kw_only=True):
 
     async def perform(self, ctx: RunContext, *, transaction: bool, texts: list[str]) -> list[Result]:
         """Run the statements of the texts in order; one result per statement that has one."""
-        import duckdb
-
+        duckdb = await asyncio.to_thread(importlib.import_module, "duckdb")
         folder = ctx.files.working_dir
         await ctx.files.place(self.input_files)
         database = self._database(folder)
@@ -143,6 +143,11 @@ class Session:
             for extension in self._task.community_extensions:
                 self._load(connection, extension)
             statements = [each for text in texts for each in connection.extract_statements(text)]
+            if len(statements) > len(texts) and isinstance(self._task, Query):
+                self._log.warn(
+                    "The SQL has several statements, of which the last result is kept; "
+                    "use io.kestra.plugin.jdbc.duckdb.Queries to keep each"
+                )
             own = any(each.type.name == "TRANSACTION" for each in statements)
             if not self._transaction or own:
                 return list(self._results(connection, statements))
@@ -279,10 +284,6 @@ class Query(DuckDbTask, kw_only=True):
         texts = [self.sql, self.after_sql] if self.after_sql else [self.sql]
         results = await self.perform(ctx, transaction=self.after_sql is not None, texts=texts)
         result = results[-1] if results else Result()
-        if len(results) > 1:
-            ctx.log.warn(
-                "Only the last result is kept; use io.kestra.plugin.jdbc.duckdb.Queries to keep each"
-            )
         for earlier in results[:-1]:
             if earlier.path is not None:
                 earlier.path.unlink()

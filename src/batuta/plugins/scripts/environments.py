@@ -74,8 +74,8 @@ async def ready(ctx: RunContext, wanted: Wanted) -> Place:
     interpreter = None if wanted.python else await default_interpreter(ctx)
     if not wanted.dependencies and interpreter is not None:
         return await _links(ctx, interpreter)
-    version = wanted.python or (interpreter.version if interpreter else "")
-    identity = json.dumps([interpreter.executable if interpreter else "", version, *wanted.dependencies])
+    about = "" if interpreter is None else await asyncio.to_thread(_fingerprint, interpreter)
+    identity = json.dumps([about, wanted.python, *wanted.dependencies])
     key = hashlib.blake2b(f"{identity}{wanted.uses_pip}".encode(), digest_size=16).hexdigest()
     python = wanted.python or (interpreter.executable if interpreter else sys.executable)
     if not wanted.shared:
@@ -96,6 +96,9 @@ async def default_interpreter(ctx: RunContext) -> Interpreter:
     """The Python that scripts find here: `python3` or `python` of the path, else the worker's own."""
     path = ctx.processes.environment().get("PATH", os.defpath)
     found = shutil.which("python3", path=path) or shutil.which("python", path=path) or sys.executable
+    if found not in _interpreters and not await asyncio.to_thread(_is_shim, Path(found)):
+        isolated = (Path(found).parent.parent / "pyvenv.cfg").exists()
+        _interpreters[found] = Interpreter(found, "", isolated)
     if found not in _interpreters:
         lines: list[str] = []
         code = await ctx.processes.run(
@@ -107,6 +110,18 @@ async def default_interpreter(ctx: RunContext) -> Interpreter:
             )
         _interpreters[found] = msgspec.json.decode(lines[-1], type=Interpreter)
     return _interpreters[found]
+
+
+def _fingerprint(interpreter: Interpreter) -> str:
+    """Changes when another version is installed in the interpreter's place."""
+    about = os.stat(os.path.realpath(interpreter.executable))
+    return f"{interpreter.executable} {interpreter.version} {about.st_size} {about.st_mtime_ns}"
+
+
+def _is_shim(program: Path) -> bool:
+    """A script that looks for the real interpreter each time it is called."""
+    with program.open("rb") as file:
+        return file.read(2) == b"#!"
 
 
 async def _links(ctx: RunContext, interpreter: Interpreter) -> Place:

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
+import importlib
+import ssl
+import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import timedelta
 from enum import StrEnum
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -139,8 +144,7 @@ class HttpTask(RunnableTask):
         Raises:
             TaskError: nobody answers, or the answer is a failure that is not tolerated.
         """
-        import httpx
-
+        httpx = await asyncio.to_thread(library)
         options, address = self.effective, self.uri.strip().replace(" ", "%20")
         try:
             async with client(options, self.ssl_options) as http:
@@ -210,11 +214,28 @@ class HttpTask(RunnableTask):
         return parts
 
 
+def library() -> Any:
+    """httpx, without its command line: that would cost more time to import than all the rest."""
+    if "httpx" not in sys.modules:
+        sys.modules["httpx._main"] = None  # type: ignore[assignment]
+        try:
+            importlib.import_module("httpx")
+        finally:
+            del sys.modules["httpx._main"]
+    return importlib.import_module("httpx")
+
+
+@cache
+def trusted() -> ssl.SSLContext:
+    """The certificates that the machine trusts; read once, for that takes long."""
+    return ssl.create_default_context()
+
+
 def client(options: Options, older_ssl: Ssl | None) -> httpx.AsyncClient:
     """A client that does as the options say."""
     import httpx
 
-    timeout, ssl = options.timeout or Timeouts(), options.ssl or older_ssl or Ssl()
+    timeout, tls = options.timeout or Timeouts(), options.ssl or older_ssl or Ssl()
     connect = timeout.connect_timeout or options.connect_timeout
     read = timeout.read_idle_timeout or options.read_idle_timeout or options.read_timeout
     return httpx.AsyncClient(
@@ -223,7 +244,7 @@ def client(options: Options, older_ssl: Ssl | None) -> httpx.AsyncClient:
             connect=_CONNECT_SECONDS if connect is None else connect.total_seconds(),
         ),
         follow_redirects=options.follow_redirects,
-        verify=not ssl.insecure_trust_all_certificates,
+        verify=False if tls.insecure_trust_all_certificates else trusted(),
         proxy=proxy_address(options),
         auth=authentication(options),
     )
