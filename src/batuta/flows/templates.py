@@ -17,6 +17,7 @@ from batuta.flows.findings import Findings, Violation, did_you_mean
 from batuta.flows.reader import Document, Mark, Path, ReadLimits, Unreadable, load
 
 _NOT_RENDERED = frozenset({"description", "displayName", "validator"})
+_SUBFLOWS = (".flow.Subflow", ".flows.Flow", ".flows.Subflow")
 _MADE_BY_FOR_EACH_ITEM = ("_split", "_items", "_merge")
 ROOTS = frozenset(
     {
@@ -156,10 +157,23 @@ def _check(found: Findings, declared: _Declared, path: Path, text: str) -> None:
     except expr.ExpressionError as error:
         _note(found, path, text, error.offset, error.message, error.mend, error.code)
         return
+    if _is_elsewhere(found.document.data, path):
+        return
     for reference in references:
         complaint = None if reference.guarded else declared.complaint(reference)
         if complaint is not None:
             _note(found, path, text, reference.offset, *complaint, None)
+
+
+def _is_elsewhere(data: Any, path: Path) -> bool:
+    """The template sees names of another execution: in a trigger, and in the old `outputs` of a Subflow."""
+    if path[0] == "triggers":
+        return True
+    for depth, part in enumerate(path):
+        if part == "outputs" and depth and str(data.get("type", "")).endswith(_SUBFLOWS):
+            return True
+        data = data[part]
+    return False
 
 
 def _note(

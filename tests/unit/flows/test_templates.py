@@ -86,3 +86,22 @@ def test_variables_that_a_task_sets_are_not_missed():
     )
 
     assert check_templates(source).warnings == ()
+
+
+def test_names_of_other_executions_are_not_missed():
+    source = (
+        HEAD
+        + """    message: x
+  - id: call
+    type: io.kestra.plugin.core.flow.Subflow
+    namespace: n
+    flowId: b
+    outputs: {x: "{{ outputs.theirs.value }}"}
+triggers:
+  - id: t
+    type: io.kestra.plugin.core.trigger.Flow
+    inputs: {x: "{{ outputs.theirs.value }}"}
+"""
+    )
+
+    assert check_templates(source).warnings == ()
