@@ -1,7 +1,8 @@
 """Internal storage: files that executions produce and namespaces hold, under `kestra:///` URIs.
 
-Layout (triggers-and-stores spec §A17): `<namespace as path>/<flow>/executions/<execution>/tasks/<task>/<run>/<name>`.
-Everything is streamed; no operation holds a whole file in memory except `read`.
+Layout (triggers-and-stores spec §A17): `<namespace as
+path>/<flow>/executions/<execution>/tasks/<task>/<run>/<name>`. Everything is streamed; no operation holds a
+whole file in memory except `read`.
 """
 
 from __future__ import annotations
@@ -25,7 +26,8 @@ class StoredFile(msgspec.Struct, frozen=True):
 
 
 class Storage(Protocol):
-    """A tree of files. Paths in URIs go through `batuta.paths`; one that leads outside raises `InvalidRequest`."""
+    """A tree of files. Paths in URIs go through `batuta.paths`; one that leads outside raises
+    `InvalidRequest`."""
 
     async def put(self, uri: str, source: Path | AsyncIterator[bytes] | bytes) -> StoredFile:
         """Write a file; an older one under the same URI is replaced, and never seen half-written."""

@@ -36,7 +36,7 @@ def hold(data_dir: Path) -> Iterator[None]:
         if not _locked(descriptor):
             raise _held(data_dir, descriptor)
         os.ftruncate(descriptor, 0)
-        os.pwrite(descriptor, str(os.getpid()).encode(), 0)
+        os.write(descriptor, str(os.getpid()).encode())
         yield
         with suppress(OSError):
             os.ftruncate(descriptor, 0)
@@ -61,7 +61,9 @@ def _locked(descriptor: int) -> bool:
 
 
 def _held(data_dir: Path, descriptor: int) -> OperatorError:
-    holder = os.pread(descriptor, 20, 0).decode("ascii", "replace").strip()
+    holder = ""
+    with suppress(OSError):  # some systems do not let others read what is locked
+        holder = os.read(descriptor, 20).decode("ascii", "replace").strip()
     by = f" (process {holder})" if holder.isdigit() else ""
     return OperatorError(
         f"Another Batuta{by} is using the data folder",
