@@ -13,7 +13,7 @@ from threading import Thread
 
 from serve_data import serving_data
 
-from batuta.cli import following, serving
+from batuta.cli import address, following, serving
 from batuta.cli.client import Client, print_table
 from batuta.errors import BatutaError
 from batuta.settings.tree import Settings
@@ -34,8 +34,9 @@ def main() -> int:
             Thread(target=show, args=(settings.base_url, source), daemon=True, name="pipeline").start()
 
         try:
-            serving.serve(Settings(port=given.port, data_dir=given.data), EXAMPLES, ready=ready)
-        except serving.AddressInUse as error:
+            with address.listen("127.0.0.1", given.port) as listener:
+                serving.serve(Settings(data_dir=given.data), listener, EXAMPLES, ready=ready)
+        except address.AddressInUse as error:
             print(f"{error.what}; take another one with `make run PORT={given.port + 1}`", file=sys.stderr)
             return 1
         except BatutaError as error:

@@ -201,8 +201,14 @@ def print_json(document: Any) -> None:
 
 
 def print_table(titles: tuple[str, ...], rows: list[tuple[Any, ...]]) -> None:
-    """Rows in columns as wide as they need to be."""
+    """Rows in columns as wide as they need to be; numbers stand to the right."""
     texts = [tuple("" if cell is None else str(cell) for cell in row) for row in rows]
     widths = [max(map(len, column)) for column in zip(titles, *texts, strict=True)]
+    right = [bool(rows) and all(isinstance(row[n], int | float) for row in rows) for n in range(len(titles))]
     for row in [titles, *texts]:
-        click.echo("  ".join(f"{cell:<{width}}" for cell, width in zip(row, widths, strict=True)).rstrip())
+        cells = zip(row, widths, right, strict=True)
+        click.echo(
+            "  ".join(
+                f"{cell:>{width}}" if last else f"{cell:<{width}}" for cell, width, last in cells
+            ).rstrip()
+        )

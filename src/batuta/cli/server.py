@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -44,14 +45,21 @@ def local(port: int, host: str, data: Path, flow_path: Path | None, url: str | N
     It says its address as soon as it answers, and stops on Ctrl-C or SIGTERM. What was under way then goes on
     with the next start.
     """
-    from batuta.cli import serving
-    from batuta.settings.tree import Settings
+    from batuta.cli import address
 
-    settings = Settings(data_dir=data, host=host, port=port, url=url)
-    serving.serve(settings, flow_path, ready=_announce)
+    with address.listen(host, port) as listener:
+        # Most of a start is imports. What they make stays, so the collector would look through it in vain.
+        gc.disable()
+        from batuta.cli import serving
+        from batuta.settings.tree import Settings
+
+        settings = Settings(data_dir=data, host=host, port=port, url=url)
+        serving.serve(settings, listener, flow_path, ready=_announce)
 
 
 def _announce(settings: Settings, loaded: Loaded) -> None:
+    gc.freeze()
+    gc.enable()
     for path, error in loaded.broken:
         click.echo(f"not stored: {path}: {error.what}", err=True)
     click.echo(f"Batuta is ready at {settings.base_url}")

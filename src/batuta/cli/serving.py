@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import errno
 import logging
 import signal
 import socket
@@ -15,12 +14,10 @@ from pathlib import Path
 import msgspec
 import uvicorn
 
+from batuta.cli import address
 from batuta.cli.loading import Loaded, load_folder
-from batuta.errors import OperatorError
 from batuta.settings.tree import Settings
 
-BACKLOG = 2048
-"""Connections that may wait to be accepted."""
 STOP_SECONDS = 3
 """How long requests under way, such as followed executions, may hold up the end."""
 
@@ -28,67 +25,28 @@ Ready = Callable[[Settings, Loaded], None]
 """Called once the server answers, with its settings (the real port among them) and what was loaded."""
 
 
-class AddressInUse(OperatorError):
-    """Another program listens on the port."""
-
-    code = "operator.address-in-use"
-
-    def __init__(self, host: str, port: int) -> None:
-        other = port + 1 if port < 65535 else 8080
-        super().__init__(
-            f"port {port} on {host} is in use by another program",
-            mend=f"stop that program, or take another port: `--port {other}`",
-        )
-
-
-def serve(settings: Settings, flow_path: Path | None, *, ready: Ready) -> None:
+def serve(settings: Settings, listener: socket.socket, flow_path: Path | None, *, ready: Ready) -> None:
     """Serve until SIGINT or SIGTERM.
 
     Args:
-        settings: port 0 takes a free port.
+        settings: its port is replaced by that of the listener.
+        listener: a bound socket; connections that wait in it are answered as soon as everything has started.
         flow_path: a folder of flows to store at the start.
         ready: called when the server answers; must not block.
 
     Raises:
-        OperatorError: the port or the data folder is in use, or cannot be used.
+        OperatorError: the data folder is in use, or cannot be used.
     """
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
-    with listen(settings.host, settings.port) as listener:
-        settings = msgspec.structs.replace(settings, port=listener.getsockname()[1])
-        serving = _serve(settings, listener, flow_path, ready)
-        if sys.platform == "win32":
-            asyncio.run(serving)
-        else:
-            import uvloop
+    settings = msgspec.structs.replace(settings, port=listener.getsockname()[1])
+    serving = _serve(settings, listener, flow_path, ready)
+    if sys.platform == "win32":
+        asyncio.run(serving)
+    else:
+        import uvloop
 
-            with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-                runner.run(serving)
-
-
-def listen(host: str, port: int) -> socket.socket:
-    """A bound socket; connections wait in it until the server takes them.
-
-    Raises:
-        OperatorError: the address cannot be used.
-    """
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    listener = socket.socket(family, socket.SOCK_STREAM)
-    try:
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listener.bind((host, port))
-        listener.listen(BACKLOG)
-    except OSError as error:
-        listener.close()
-        if error.errno == errno.EADDRINUSE:
-            raise AddressInUse(host, port) from None
-        reason = (error.strerror or str(error)).lower()
-        mend = (
-            "take a port above 1023: `--port 8080`"
-            if error.errno == errno.EACCES
-            else "check `--host` and `--port`"
-        )
-        raise OperatorError(f"cannot listen on {host} port {port}: {reason}", mend=mend) from None
-    return listener
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            runner.run(serving)
 
 
 async def _serve(settings: Settings, listener: socket.socket, flow_path: Path | None, ready: Ready) -> None:
@@ -106,7 +64,7 @@ async def _serve(settings: Settings, listener: socket.socket, flow_path: Path | 
             log_config=None,
             server_header=False,
             timeout_graceful_shutdown=STOP_SECONDS,
-            backlog=BACKLOG,
+            backlog=address.BACKLOG,
         )
         server = Server(config, lambda: ready(settings, loaded))
         with _stopped_by_signals(server):
