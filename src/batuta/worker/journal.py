@@ -13,7 +13,8 @@ from batuta.store.port import Store
 
 LINGER_SECONDS = 0.05
 """How long a line waits for company."""
-MOST_IN_BATCH = 500
+ENOUGH_FOR_BATCH = 500
+"""Lines that are written without waiting for more."""
 MOST_WAITING = 5_000
 """Lines in memory above which whoever reads output is held back."""
 _MOST_TRIES = 5
@@ -71,14 +72,14 @@ class Journal:
     def _taken(self) -> None:
         self._wake.set()
         waiting = len(self._lines) + len(self._metrics)
-        if waiting >= MOST_IN_BATCH:
+        if waiting >= ENOUGH_FOR_BATCH:
             self._full.set()
             if waiting >= MOST_WAITING:
                 self._roomy.clear()
 
     async def _write(self) -> None:
         while self._lines or self._metrics:
-            batch = Batch(logs=self._lines[:MOST_IN_BATCH], metrics=self._metrics[:MOST_IN_BATCH])
+            batch = Batch(logs=self._lines[:MOST_WAITING], metrics=self._metrics[:MOST_WAITING])
             await self._commit(batch)
             del self._lines[: len(batch.logs)]
             del self._metrics[: len(batch.metrics)]
