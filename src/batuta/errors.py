@@ -1,8 +1,8 @@
 """The exception tree: what is wrong, where, and how to mend it.
 
-Five kinds, told apart by who can mend them: `FlowError` (the author of a flow), `RequestError` (the caller of the
-API), `TaskError` (the task failed, an ordinary outcome), `OperatorError` (whoever runs the server) and `Bug` (we).
-`web/problem.py` maps classes to status codes in one table; nothing else knows HTTP.
+Five kinds, told apart by who can mend them: `FlowError` (the author of a flow), `RequestError` (the caller of
+the API), `TaskError` (the task failed, an ordinary outcome), `OperatorError` (whoever runs the server) and
+`Bug` (we). `web/problem.py` maps classes to status codes in one table; nothing else knows HTTP.
 """
 
 from __future__ import annotations
@@ -113,6 +113,12 @@ class StoreError(OperatorError):
     """The database refused or could not be reached."""
 
     code = "operator.store"
+
+
+class UnstorableValue(StoreError):
+    """A value is of a kind that the database cannot hold; trying again does not help."""
+
+    code = "operator.unstorable-value"
 
 
 class NewerDatabase(StoreError):

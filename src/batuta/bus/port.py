@@ -16,17 +16,17 @@ class Hint(msgspec.Struct, frozen=True, kw_only=True, tag=True, tag_field="hint"
     """Something that a receiver may want to look at."""
 
 
-class JobsWaiting(Hint):
+class JobsWaiting(Hint, frozen=True, kw_only=True):
     """There are jobs that nobody has taken."""
 
 
-class StopAttempts(Hint):
+class StopAttempts(Hint, frozen=True, kw_only=True):
     """Attempts of these task runs shall stop."""
 
     task_run_ids: tuple[str, ...]
 
 
-class ExecutionChanged(Hint):
+class ExecutionChanged(Hint, frozen=True, kw_only=True):
     """The rows of an execution changed."""
 
     execution_id: str
@@ -34,13 +34,13 @@ class ExecutionChanged(Hint):
     """Nothing more will happen to it."""
 
 
-class LogsWritten(Hint):
+class LogsWritten(Hint, frozen=True, kw_only=True):
     """Lines were added to the log of an execution."""
 
     execution_id: str
 
 
-class FlowSaved(Hint):
+class FlowSaved(Hint, frozen=True, kw_only=True):
     """A flow has a new revision."""
 
     namespace: str

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from batuta import ids
 from batuta.engine import events as on
 from batuta.engine.dispatch import dispatch
 from batuta.engine.draft import Draft, attempt_ended, attempt_started
@@ -85,7 +86,8 @@ def child_reported(draft: Draft, event: on.ChildRunReported) -> None:
     task = draft.ledger.outline.place(event.task_id).task
     run = draft.ledger.child(parent.id, task.id)
     if run is None:
-        run = draft.create(task, parent_id=parent.id)
+        # The worker derives the same id, for what runs there is told its task run's id.
+        run = draft.create(task, parent_id=parent.id, run_id=ids.derived_id(parent.id, task.id))
     if run.is_ended:
         return
     if event.state is State.RUNNING:

@@ -66,7 +66,7 @@ class Draft:
     def render(self, template: str, run: TaskRun | None = None, **extra: Any) -> str | None:
         """Render a template in the context of a run, or of the execution."""
         if not expr.is_template(template):
-            return template
+            return str(template)
         return expr.render(template, self.names(run, **extra), self.facts, self._options)
 
     def render_deep(self, value: Any, run: TaskRun | None = None) -> Any:
@@ -82,15 +82,21 @@ class Draft:
         return run
 
     def create(
-        self, task: Task, *, parent_id: str | None, value: str | None = None, iteration: int | None = None
+        self,
+        task: Task,
+        *,
+        parent_id: str | None,
+        value: str | None = None,
+        iteration: int | None = None,
+        run_id: str | None = None,
     ) -> TaskRun:
-        """A new run in the state CREATED, at the end of the list."""
+        """A new run in the state CREATED, at the end of the list; `run_id` where somebody else knows it already."""
         execution = self.execution
         ordinal = execution.next_ordinal
         self.change_execution(next_ordinal=ordinal + 1)
         return self.put(
             TaskRun(
-                id=ids.derived_id(execution.id, ordinal),
+                id=run_id or ids.derived_id(execution.id, ordinal),
                 ordinal=ordinal,
                 task_id=task.id,
                 state=History.starting(self.now),

@@ -50,7 +50,7 @@ class InlineAttempt:
     def render(self, template: str, **extra: Any) -> str | None:
         """Render a template in the context of the run."""
         if not expr.is_template(template):
-            return template
+            return str(template)
         names = self.names if not extra else Names(self._ledger, self.names.world, self._run, extra)  # type: ignore[attr-defined]
         return expr.render(template, names, self._facts, self._options)
 

@@ -20,7 +20,7 @@ from batuta.engine.ledger import Ledger
 from batuta.engine.machine import advance
 from batuta.engine.outline import outline_of
 from batuta.engine.world import World
-from batuta.errors import BatutaError, StoreError
+from batuta.errors import BatutaError, StoreError, UnstorableValue
 from batuta.executor.inbox import ExecutorInbox, Item
 from batuta.executor.inline import InlineAttempt, run_inline
 from batuta.executor.live import Live
@@ -100,6 +100,10 @@ class Executor:
         this.batch.posted += this.posted
         try:
             ids = await self._store.commit(this.batch) if this.batch else []
+        except UnstorableValue as error:
+            self.live.forget(this.changed)
+            await self._separate(items, error)
+            return
         except StoreError as error:
             log.error("commit refused: %s", error)
             # Memory is ahead of the database: read again what this round touched, and make it again.
@@ -118,6 +122,22 @@ class Executor:
         hints = self._hints(this)
         if hints:
             await self._ports.bus.publish(*hints)
+
+    async def _separate(self, items: list[Item], error: UnstorableValue) -> None:
+        """One item of a round has made a row that no database takes: find it, and end its execution."""
+        items = [item for item in items if not self._inbox.is_aside(item.execution_id)]
+        if len(items) > 1:
+            for item in items:
+                await self._make_round([item])
+            return
+        for item in items:
+            this = Round([item])
+            ledger = await self.live.get(item.execution_id)
+            if ledger is not None:
+                log.error("a step cannot be stored (execution %s): %s", item.execution_id, error)
+                await self._give_up(item, ledger, str(error), this)
+            await self._store.commit(this.batch)
+            await self._ports.bus.publish(*self._hints(this))
 
     def _hints(self, this: Round) -> list[AnyHint]:
         """Whom a durable round concerns. Losing one costs time, never correctness."""

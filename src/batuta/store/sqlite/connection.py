@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlite3
 from pathlib import Path
 
-from batuta.errors import BatutaError, StoreError
+from batuta.errors import BatutaError, StoreError, UnstorableValue
 from batuta.store.patterns import regexp
 
 BUSY_MILLISECONDS = 5_000
@@ -109,7 +109,7 @@ def explained(error: Exception, path: Path) -> Exception:
         what, mend = _KINDS[family] if family else (f"The database refused: {error}", None)
         explanation: Exception = StoreError(what, where=str(path), mend=mend)
     elif isinstance(error, TypeError | ValueError | OverflowError):
-        explanation = StoreError(f"A value cannot be stored: {error}", where=str(path))
+        explanation = UnstorableValue(f"A value cannot be stored: {error}", where=str(path))
     else:
         return error
     explanation.__cause__ = error
