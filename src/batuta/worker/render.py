@@ -113,6 +113,7 @@ class Renderer:
         Raises:
             expr.MissingFact: a value was not fetched before, and this is the loop's own thread.
         """
+        template = str(template)
         if not expr.is_template(template):
             return template
         names = _With(self.names, extra) if extra else self.names
@@ -130,8 +131,9 @@ class Renderer:
 
     async def native(self, template: str, **extra: Any) -> Any:
         """Render to a value, fetching what is asked for."""
-        names = _With(self.names, extra) if extra else self.names
-        return await self.settle(lambda: expr.evaluate(template, names, self._facts, self._options))
+        # Plain text, for a subclass of it could not be stored.
+        text, names = str(template), _With(self.names, extra) if extra else self.names
+        return await self.settle(lambda: expr.evaluate(text, names, self._facts, self._options))
 
     async def settle(self, make: Callable[[], T]) -> T:
         """Call `make` until no outside value is missing any more."""

@@ -18,7 +18,7 @@ import msgspec
 from msgspec import Meta
 
 from batuta import ids
-from batuta.errors import TaskError
+from batuta.errors import TaskError, TaskKilled
 from batuta.plugin.context import RunContext, TaskLog
 from batuta.plugin.registry import plugin
 from batuta.plugins.jdbc.query import (
@@ -27,10 +27,10 @@ from batuta.plugins.jdbc.query import (
     QueryOutput,
     Result,
     SqlTask,
-    bound,
     count_fetched,
     keep,
     stored,
+    with_marks,
 )
 
 if TYPE_CHECKING:
@@ -41,7 +41,8 @@ T = TypeVar("T")
 _DATABASE = "database.duckdb"
 _INSTALL = re.compile(r"(?:\s|--[^\n]*\n|/\*.*?\*/)*(?:FORCE\s+)?INSTALL\s+'?(\w+)'?\s*;?\s*", re.I | re.S)
 _WITH_FILE_NAME = re.compile(r"filename\s*=\s*(?:true|1)", re.IGNORECASE)
-_HUGE = 2**63
+_STOP_SECONDS = 0.05
+_MOST_STOPS = 200
 _locks: dict[str, threading.Lock] = defaultdict(threading.Lock)
 """One writer per database file."""
 
@@ -79,13 +80,10 @@ class DuckDbTask(SqlTask, kw_only=True):
         if self.database_uri:
             await ctx.files.fetch(self.database_uri, folder / _DATABASE)
         session = Session(self, ctx.log, folder, transaction=transaction)
-        stops: list[Callable[[], object]] = []
-        with ctx.stopping() as stopping:
-            stopping.callback(lambda: [stop() for stop in stops])
-            try:
-                return await in_thread(lambda: session.run(duckdb.connect, database, texts, stops))
-            except duckdb.Error as error:
-                raise TaskError(str(error)) from None
+        try:
+            return await in_thread(lambda: session.run(duckdb.connect, database, texts), session.stop)
+        except duckdb.Error as error:
+            raise TaskError(str(error)) from None
 
     async def files(self, ctx: RunContext) -> dict[str, str] | None:
         """Store the files that the SQL wrote."""
@@ -123,26 +121,34 @@ class Session:
         self._folder = folder
         self._transaction = transaction
         self._zone: tzinfo = zone_of(task.time_zone_id)
+        self._connection: DuckDBPyConnection | None = None
+        self._stopped = False
+
+    def stop(self) -> None:
+        """End the running statement, and begin no other; from any thread, and as often as one likes."""
+        self._stopped = True
+        connection = self._connection
+        if connection is not None:
+            # The other thread may close it at this very moment.
+            with suppress(Exception):
+                connection.interrupt()
 
     def run(
-        self,
-        connect: Callable[[str], DuckDBPyConnection],
-        database: str,
-        texts: list[str],
-        stops: list[Callable[[], object]],
+        self, connect: Callable[[str], DuckDBPyConnection], database: str, texts: list[str]
     ) -> list[Result]:
         """Connect, run everything, disconnect."""
         with ExitStack() as stack:
             if not database.startswith((":memory:", "md:")):
                 stack.enter_context(_locks[database])
-            connection = connect(database)
-            stack.callback(connection.close)
-            stops.append(connection.interrupt)
+            self._connection = connection = connect(database)
+            stack.callback(self._disconnect)
+            connection.execute("SET enable_progress_bar = false")
             connection.execute(f"SET file_search_path = {literal(str(self._folder))}")
             connection.execute(f"SET temp_directory = {literal(str(self._folder / '.duckdb'))}")
             for extension in self._task.community_extensions:
                 self._load(connection, extension)
-            statements = [each for text in texts for each in connection.extract_statements(text)]
+            marked = [with_marks(text, self._task.parameters, "$") for text in texts]
+            statements = [each for text in marked for each in connection.extract_statements(text)]
             if len(statements) > len(texts) and isinstance(self._task, Query):
                 self._log.warn(
                     "The SQL has several statements, of which the last result is kept; "
@@ -161,13 +167,21 @@ class Session:
                 raise
             return results
 
+    def _disconnect(self) -> None:
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            connection.close()
+
     def _results(self, connection: DuckDBPyConnection, statements: list[Statement]) -> Iterator[Result]:
         for statement in statements:
+            if self._stopped:
+                raise TaskKilled("stopped between two statements")
             install = _INSTALL.fullmatch(statement.query)
             if install and self._is_built_in(connection, install[1]):
                 continue
-            text, values = bound(statement.query, self._task.parameters, lambda name: f"${name}")
-            connection.execute(text, values) if values else connection.execute(statement)
+            parameters = self._task.parameters
+            values = {name: parameters[name] for name in statement.named_parameters if name in parameters}
+            connection.execute(statement, values) if values else connection.execute(statement)
             columns = [(column[0], str(column[1])) for column in connection.description or ()]
             if has_result(statement, columns):
                 yield self._kept(connection, columns)
@@ -251,13 +265,20 @@ def zone_of(name: str | None) -> tzinfo:
         ) from None
 
 
-async def in_thread(work: Callable[[], T]) -> T:
-    """Run blocking work in a thread; a cancelled caller waits until the interrupted work has ended."""
+async def in_thread(work: Callable[[], T], stop: Callable[[], None]) -> T:
+    """Run blocking work in a thread. A cancelled caller calls `stop` until the work has ended.
+
+    Once would not do: an interrupt between two statements stops neither.
+    """
     running = asyncio.ensure_future(asyncio.to_thread(work))
     try:
         return await asyncio.shield(running)
     except asyncio.CancelledError:
-        await asyncio.wait([running], timeout=10)
+        for _ in range(_MOST_STOPS):
+            if running.done():
+                break
+            stop()
+            await asyncio.wait([running], timeout=_STOP_SECONDS)
         raise
 
 

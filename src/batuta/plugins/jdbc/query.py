@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Container, Iterable
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any, ClassVar
@@ -126,18 +126,9 @@ def count_fetched(ctx: RunContext, fetching: FetchType, size: int) -> None:
     ctx.metrics.count("fetch.size", size, **tags)
 
 
-def bound(sql: str, parameters: dict[str, Any], mark: Callable[[str], str]) -> tuple[str, dict[str, Any]]:
-    """The text with `mark(name)` in place of each `:name` that has a value, and the values it uses."""
-    used: dict[str, Any] = {}
-
-    def replace(match: re.Match[str]) -> str:
-        name = match[1]
-        if name not in parameters:
-            return match[0]
-        used[name] = parameters[name]
-        return mark(name)
-
-    return (_PARAMETER.sub(replace, sql), used) if parameters else (sql, used)
+def with_marks(sql: str, names: Container[str], mark: str) -> str:
+    """The text with the database's own mark in place of the colon of each `:name` that has a value."""
+    return _PARAMETER.sub(lambda match: mark + match[1] if match[1] in names else match[0], sql)
 
 
 class QueryOutput(task.Output, frozen=True):
