@@ -1,7 +1,7 @@
 """The expression language: a text with `{{ }}` and `{% %}` in it, and names, to a text or a value.
 
-The pipeline is `lexer`, `parser`, `evaluate` and `statements`; `template` is the door. Everything is pure: outside values
-are asked for as facts, the instant and the zone are options, and a rendering has budgets.
+The pipeline is `lexer`, `parser`, `evaluate` and `statements`; `template` is the door. Everything is pure:
+outside values are asked for as facts, the instant and the zone are options, and a rendering has budgets.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""`a.b` and `a[b]`: only keys of maps and places of lists, never anything of a Python object (expression spec §4)."""
+"""`a.b` and `a[b]`: keys of maps and places of lists, nothing of a Python object (spec §4)."""
 
 from __future__ import annotations
 

@@ -15,10 +15,10 @@ from batuta.expr.template import compile, is_template
 class Reference(NamedTuple):
     """One use of a name.
 
-    `kind` is `input`, `output`, `variable`, `secret`, `kv`, `file`, `task`, `label`, `trigger`, `flow`, `execution`,
-    `env`, `subflow` or `context` (any other variable). `name` is what belongs to the kind: the input, the task whose
-    outputs are read, the key. `path` is everything after the variable, as far as it is literal. Offset, line and column
-    are those of `name` in the template; line and column count from 1.
+    `kind` is `input`, `output`, `variable`, `secret`, `kv`, `file`, `task`, `label`, `trigger`, `flow`,
+    `execution`, `env`, `subflow` or `context` (any other variable). `name` is what belongs to the kind: the
+    input, the task whose outputs are read, the key. `path` is everything after the variable, as far as it is
+    literal. Offset, line and column are those of `name` in the template; line and column count from 1.
     """
 
     kind: str

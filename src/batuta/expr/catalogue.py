@@ -1,8 +1,8 @@
 """The filters and functions that exist, by name, and how arguments reach them.
 
-A filter is an ordinary function of its input and its arguments; a function has arguments only. Parameters without a
-default are required, `snake_case` becomes `camelCase`, a first parameter called `run` receives the rendering. The
-docstring is the reference page.
+A filter is an ordinary function of its input and its arguments; a function has arguments only. Parameters
+without a default are required, `snake_case` becomes `camelCase`, a first parameter called `run` receives the
+rendering. The docstring is the reference page.
 """
 
 from __future__ import annotations

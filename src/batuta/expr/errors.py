@@ -1,7 +1,7 @@
 """What can go wrong in a template: six kinds, each shown with the line and a caret.
 
-The evaluator raises these without a place; the node that was being evaluated adds its offset on the way out, and
-`Template` adds the text. The same object serves the command line, the API and the log.
+The evaluator raises these without a place; the node that was being evaluated adds its offset on the way out,
+and `Template` adds the text. The same object serves the command line, the API and the log.
 """
 
 from __future__ import annotations

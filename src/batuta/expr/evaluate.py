@@ -1,9 +1,9 @@
 """A tree to closures: the third of the three steps from a template to a value.
 
-Theory of operation: every node becomes one small Python function that takes the `Run`; a statement's function also takes
-`write`. What can be decided when the template is compiled (constant keys, which names are ever assigned, how arguments
-fit parameters) is decided then, so that rendering is a chain of plain calls. A function that fails adds the offset of its
-node to the error; nothing is caught on the way that succeeds.
+Theory of operation: every node becomes one small Python function that takes the `Run`; a statement's function
+also takes `write`. What can be decided when the template is compiled (constant keys, which names are ever
+assigned, how arguments fit parameters) is decided then, so that rendering is a chain of plain calls. A
+function that fails adds the offset of its node to the error; nothing is caught on the way that succeeds.
 """
 
 from __future__ import annotations

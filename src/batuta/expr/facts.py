@@ -1,7 +1,8 @@
 """Outside values: given beforehand or asked for, never fetched from inside the evaluator.
 
-`secret('KEY')` in a template asks `Facts` for the fact `("secret", ("KEY", None, None))`. When it is not known the
-rendering ends with `MissingFact`; the host fetches the value, adds it with `with_` and renders again.
+`secret('KEY')` in a template asks `Facts` for the fact `("secret", ("KEY", None, None))`. When it is not
+known the rendering ends with `MissingFact`; the host fetches the value, adds it with `with_` and renders
+again.
 """
 
 from __future__ import annotations
@@ -13,8 +14,8 @@ from typing import Any, NamedTuple
 class Fact(NamedTuple):
     """The name of an outside value: which function asks, and what it was given.
 
-    `arguments` are plain hashable values in the order of the function's signature, absent ones as None or as their
-    default, so two ways to write one question are one fact. Maps are written as sorted tuples of pairs.
+    `arguments` are plain hashable values in the order of the function's signature, absent ones as None or as
+    their default, so two ways to write one question are one fact. Maps are written as sorted tuples of pairs.
     """
 
     kind: str

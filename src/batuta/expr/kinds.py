@@ -1,13 +1,12 @@
 """The kinds of values that Python does not tell apart but templates do.
 
-A plain `int` of at most 32 bits is an Integer, as JSON in a context gives it; a `Long` is what a literal makes. Arithmetic,
-`className` and comparison inside lists depend on it (expression spec, introduction). None of these kinds leaves the
-evaluator: see `printing.plain`.
+A plain `int` of at most 32 bits is an Integer, as JSON in a context gives it; a `Long` is what a literal
+makes. Arithmetic, `className` and comparison inside lists depend on it (expression spec, introduction). None
+of these kinds leaves the evaluator: see `printing.plain`.
 """
 
 from __future__ import annotations
 
-import struct
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from typing import Any
@@ -58,6 +57,8 @@ class Entry:
 
 def to_float(value: float) -> Float:
     """`value` rounded to single precision; too large becomes infinite."""
+    import struct  # slow to load, and rarely needed
+
     try:
         return Float(struct.unpack("f", struct.pack("f", value))[0])
     except OverflowError:

@@ -1,8 +1,8 @@
 """Text to tokens: the first of the three steps from a template to a value.
 
-A template alternates between text and code. In text only `{{`, `{%` and `{#` matter; in code every token is matched by
-one pattern, the longest operator first. Trimming, comments, `raw` and `verbatim` are dealt with here, so the parser sees
-text, code and nothing else.
+A template alternates between text and code. In text only `{{`, `{%` and `{#` matter; in code every token is
+matched by one pattern, the longest operator first. Trimming, comments, `raw` and `verbatim` are dealt with
+here, so the parser sees text, code and nothing else.
 """
 
 from __future__ import annotations

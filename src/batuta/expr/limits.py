@@ -1,7 +1,7 @@
 """What one rendering may cost, and what the host hands in: the instant, the zone, the seed.
 
-Everything that a rendering may depend on is here, in its names or in its facts, so a rendering made twice gives the
-same text.
+Everything that a rendering may depend on is here, in its names or in its facts, so a rendering made twice
+gives the same text.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Arithmetic, ordering, containment and tests: what the operators do with two values (expression spec §3, §7)."""
+"""Arithmetic, ordering, containment and tests: what operators do with values (expression spec §3, §7)."""
 
 from __future__ import annotations
 

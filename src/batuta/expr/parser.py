@@ -1,8 +1,9 @@
 """Tokens to a tree: the second of the three steps from a template to a value.
 
-Theory of operation: expressions are read by precedence climbing. `_binary(least)` reads an operand, then takes operators
-of the table below as long as they bind at least as tightly as `least`; the right operand of a level is read one level
-higher, which makes everything associate to the left. Tags are read by one method each, found by name in `_TAGS`.
+Theory of operation: expressions are read by precedence climbing. `_binary(least)` reads an operand, then
+takes operators of the table below as long as they bind at least as tightly as `least`; the right operand of a
+level is read one level higher, which makes everything associate to the left. Tags are read by one method
+each, found by name in `_TAGS`.
 """
 
 from __future__ import annotations
@@ -125,7 +126,7 @@ class _Parser:
         self._expect(lexer.TAG_END, "`%}`")
 
     def _end(self, name: str, opened_at: int) -> str:
-        """Read `{% name`; the caller reads what follows. An open tag at the end of the template is reported here."""
+        """Read `{% name`; the caller reads what follows. A tag that is still open is reported here."""
         token = self._peek()
         if token.kind != lexer.TAG:
             raise TemplateSyntaxError("Unclosed tag", offset=opened_at, expected=f"`{{% {name} %}}`")

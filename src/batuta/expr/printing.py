@@ -1,12 +1,11 @@
 """Values to text: what `{{ }}` writes, JSON, and the plain form that `~` joins (expression spec §5).
 
-Each form has a budget of characters that goes down through nested values, so that a small value which contains itself
-many times is refused before it is written.
+Each form has a budget of characters that goes down through nested values, so that a small value which
+contains itself many times is refused before it is written.
 """
 
 from __future__ import annotations
 
-import struct
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from json.encoder import encode_basestring
@@ -84,6 +83,8 @@ def float_text(value: float) -> str:
     """Like `double_text`, with the digits that single precision needs."""
     if value != value or abs(value) == float("inf") or value == 0:
         return double_text(float(value))
+    import struct  # slow to load, and rarely needed
+
     packed = struct.pack("f", value)
     shortest = ""
     for digits in range(1, 10):
@@ -210,7 +211,8 @@ def _json_map(value: Any, room: int, level: int, keep_nulls: bool) -> str:
     for key, item in value.items():
         if item is None and not keep_nulls:
             continue
-        piece = f"{json_string(key if type(key) is str else key_text(key))}:{json_text(item, room, level + 1, keep_nulls)}"
+        name = json_string(key if type(key) is str else key_text(key))
+        piece = f"{name}:{json_text(item, room, level + 1, keep_nulls)}"
         room -= len(piece) + 1
         if room < 0:
             raise _too_long()

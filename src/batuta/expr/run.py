@@ -51,9 +51,9 @@ class Overlay(Mapping[str, Any]):
 class Run:
     """The state of one rendering.
 
-    Scopes are one dictionary: a loop saves what its names hid and puts it back; `fresh` holds the names that were first
-    set in the innermost loop and vanish with it. Filters that change a list in place (`sort`, `reverse`, `+`) leave the
-    caller's list alone: `swaps` says which copy stands for it from then on.
+    Scopes are one dictionary: a loop saves what its names hid and puts it back; `fresh` holds the names that
+    were first set in the innermost loop and vanish with it. Filters that change a list in place (`sort`,
+    `reverse`, `+`) leave the caller's list alone: `swaps` says which copy stands for it from then on.
     """
 
     __slots__ = (
@@ -173,7 +173,7 @@ class Run:
         value = self.locals.get(name, MISSING)
         if value is not MISSING:
             return value
-        return self.names[name] if name in self.names else default
+        return self.names.get(name, default)
 
     def fact(self, kind: str, *arguments: Any) -> Any:
         """An outside value.

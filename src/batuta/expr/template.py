@@ -1,4 +1,4 @@
-"""The doors of the package: compile a text once, then render it, evaluate it, or render a whole document of texts."""
+"""The doors of the package: compile a text once, then render or evaluate it, alone or in a document."""
 
 from __future__ import annotations
 

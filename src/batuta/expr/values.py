@@ -20,7 +20,7 @@ def as_boolean(value: Any) -> bool:
         EvaluationError: null, a list or a map.
     """
     if value is True or value is False:
-        return value  # type: ignore[no-any-return]
+        return bool(value)
     if type(value) is str:
         return value != ""
     if is_number(value):
@@ -95,7 +95,7 @@ def _same(left: Any, right: Any, level: int, left_over: list[int]) -> bool:
     if type(right) is not kind:
         return False
     if isinstance(left, Decimal):
-        return left == right and left.as_tuple().exponent == right.as_tuple().exponent
+        return bool(left == right and left.as_tuple().exponent == right.as_tuple().exponent)
     return bool(left == right)
 
 

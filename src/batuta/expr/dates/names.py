@@ -7,7 +7,20 @@ from typing import Any, NamedTuple
 
 from batuta.expr.errors import EvaluationError
 
-_MONTHS = ["January", "February", "March", "April", "May", "June", "July", "August", "September", "October", "November", "December"]
+_MONTHS = [
+    "January",
+    "February",
+    "March",
+    "April",
+    "May",
+    "June",
+    "July",
+    "August",
+    "September",
+    "October",
+    "November",
+    "December",
+]
 _DAYS = ["Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"]
 
 
@@ -157,9 +170,9 @@ def zone_name(moment: Any, *, full: bool, locale: str) -> str:
     aware = moment.local.replace(tzinfo=zone.rules)
     if int((aware.utcoffset() or aware.utcoffset()).total_seconds()) != moment.offset:
         aware = aware.replace(fold=1)
-    short = aware.tzname() or zone.id
+    short = str(aware.tzname() or zone.id)
     if not full:
-        return _NUMERIC_ZONES.get(zone.id, zone.id) if short[0] in "+-" else short
+        return str(_NUMERIC_ZONES.get(zone.id, zone.id)) if short[0] in "+-" else short
     from babel.dates import get_timezone_name
 
     return str(get_timezone_name(aware, width="long", locale=babel_locale(locale)))

@@ -44,7 +44,8 @@ def read(text: str, existing_format: str | None, zone: Zone, locale: str) -> Mom
             return read_iso(text, zone)
         named = _NAMED.get(existing_format)
         if named is not None:
-            return named(text, zone)
+            found: Moment = named(text, zone)
+            return found
         return _by_pattern(text, PATTERNS.get(existing_format, existing_format), zone, names_of(locale))
     except (ValueError, OverflowError):
         raise _unreadable(text, existing_format) from None

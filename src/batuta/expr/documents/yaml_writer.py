@@ -1,6 +1,7 @@
 """Values to YAML blocks, quoted only where a reader would be misled.
 
-The layout is the reference's: items of a list one space in, a map or a list inside a list on the line below its dash.
+The layout is the reference's: items of a list one space in, a map or a list inside a list on the line below
+its dash.
 """
 
 from __future__ import annotations
@@ -15,7 +16,34 @@ from batuta.expr.printing import json_text, key_text, scalar
 
 _MOST_LEVELS = 100
 _RESERVED = frozenset(
-    ["false", "False", "FALSE", "n", "N", "no", "No", "NO", "null", "Null", "NULL", "on", "On", "ON", "off", "Off", "OFF", "true", "True", "TRUE", "y", "Y", "yes", "Yes", "YES", "~"]
+    [
+        "false",
+        "False",
+        "FALSE",
+        "n",
+        "N",
+        "no",
+        "No",
+        "NO",
+        "null",
+        "Null",
+        "NULL",
+        "on",
+        "On",
+        "ON",
+        "off",
+        "Off",
+        "OFF",
+        "true",
+        "True",
+        "TRUE",
+        "y",
+        "Y",
+        "yes",
+        "Yes",
+        "YES",
+        "~",
+    ]
 )
 _HEX = re.compile(r"[-+]?0[xX][0-9a-fA-F]+", re.ASCII)
 _QUOTABLE = re.compile(r"[\[\]{},]|(?:^|\s)#|:(?:\s|$)")

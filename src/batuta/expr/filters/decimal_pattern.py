@@ -1,8 +1,8 @@
 """Number patterns such as `#,##0.00;(#)`: read once, then applied with exact decimal arithmetic.
 
-The rules are those of the reference's `DecimalFormat`: halves go to the even digit of the number's exact value, `%`
-multiplies by a hundred, `E` gives scientific notation with the exponent a multiple of the integer digits when there are
-more `#` than zeros.
+The rules are those of the reference's `DecimalFormat`: halves go to the even digit of the number's exact
+value, `%` multiplies by a hundred, `E` gives scientific notation with the exponent a multiple of the integer
+digits when there are more `#` than zeros.
 """
 
 from __future__ import annotations
@@ -74,9 +74,13 @@ def _take_apart(value: Any, multiplier: int) -> tuple[bool, Decimal, Decimal]:
     if isinstance(value, float):
         scaled = value * multiplier if multiplier != 1 else value
         negative = math.copysign(1.0, scaled) < 0
-        size = abs(scaled)
-        digits = float_text(Float(size)) if type(value) is Float and multiplier == 1 else double_text(size)
-        return negative, Decimal(float(size)), Decimal(digits)
+        magnitude = abs(scaled)
+        digits = (
+            float_text(Float(magnitude))
+            if type(value) is Float and multiplier == 1
+            else double_text(magnitude)
+        )
+        return negative, Decimal(float(magnitude)), Decimal(digits)
     size = abs(Decimal(value)) * multiplier
     return value < 0, size, size
 

@@ -200,7 +200,7 @@ def distinct(value: Any) -> Any:
     """
     if value is None:
         return "null"
-    seen = {}
+    seen: dict[Any, Any] = {}
     for item in need_list(value, "distinct"):
         seen.setdefault(identity(item), item)
     return list(seen.values())

@@ -63,7 +63,8 @@ def class_name_(value: Any) -> str:
 
 @filter_("number")
 def number(value: Any, type: Any = None) -> Any:
-    """The number that a text spells: `INT`, `LONG`, `FLOAT`, `DOUBLE`, `BIGDECIMAL`, `BIGINTEGER`, or what fits.
+    """The number that a text spells: `INT`, `LONG`, `FLOAT`, `DOUBLE`, `BIGDECIMAL`, `BIGINTEGER`, or what
+    fits.
 
     {{ '12' | number('INT') + 1 }} -> 13
     """

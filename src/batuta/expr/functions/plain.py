@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from batuta import ids
 from batuta.clock import SystemClock
 from batuta.expr import operators
 from batuta.expr.catalogue import function
@@ -237,7 +236,9 @@ def id_(run: Run) -> str:
 
     {{ id() | length }} -> 22
     """
-    return ids.base62(run.random().getrandbits(128))
+    from batuta.ids import base62
+
+    return base62(run.random().getrandbits(128))
 
 
 @function("uuid")
@@ -257,9 +258,11 @@ def ksuid(run: Run) -> str:
 
     {{ ksuid() | length }} -> 27
     """
+    from batuta.ids import base62
+
     now = run.options.now or SystemClock().now()
     seconds = max(0, int(now.timestamp()) - _KSUID_EPOCH) % 2**32
-    return ids.base62(seconds << 128 | run.random().getrandbits(128), 27)
+    return base62(seconds << 128 | run.random().getrandbits(128), 27)
 
 
 @function("nanoId")

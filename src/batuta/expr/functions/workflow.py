@@ -1,4 +1,4 @@
-"""Functions that read the variables of an execution, and those about files and keys that need no outside value."""
+"""Functions that read the variables of an execution, and those that need no outside value."""
 
 from __future__ import annotations
 
@@ -172,7 +172,7 @@ def iteration_output(run: Run, task_id: Any = None, iteration: Any = None) -> An
     position = task_run.get("iteration") if isinstance(task_run, dict) else None
     if position is None and iteration is None:
         raise EvaluationError("`iterationOutput` is for tasks inside an iteration")
-    wanted = int(position) - 1 if iteration is None else iteration
+    wanted = int(str(position)) - 1 if iteration is None else iteration
     name = task_id if task_id is not None else task.get("id") if isinstance(task, dict) else None
     iterations = outputs.get(name) if isinstance(outputs, dict) else None
     if isinstance(wanted, bool) or not isinstance(wanted, int) or not isinstance(iterations, (dict, list)):
