@@ -1,4 +1,5 @@
-"""The composition root: settings become ports, ports become services. The only place that chooses implementations."""
+"""The composition root: settings become ports, ports become services. The only place that chooses
+implementations."""
 
 from __future__ import annotations
 
@@ -8,6 +9,13 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from batuta.bus.local import LocalBus
+from batuta.secrets.environment import EnvironmentSecrets
+from batuta.storage.local import LocalStorage
+from batuta.store.lock import hold
+from batuta.store.sqlite import open_sqlite
+from batuta.worker.context import AttemptInputs
+from batuta.worker.loop import Worker
+
 from batuta.clock import SystemClock
 from batuta.engine.context import Names
 from batuta.engine.world import World
@@ -17,14 +25,8 @@ from batuta.executor.live import Live
 from batuta.executor.loop import Executor
 from batuta.lookups import Lookups
 from batuta.ports import Ports
-from batuta.secrets.environment import EnvironmentSecrets
 from batuta.settings.tree import Settings
-from batuta.storage.local import LocalStorage
 from batuta.store.batch import Job
-from batuta.store.lock import hold
-from batuta.store.sqlite import open_sqlite
-from batuta.worker.context import AttemptInputs
-from batuta.worker.loop import Worker
 
 ENVS_PREFIXES = ("KESTRA_", "ENV_")
 """Environment variables that expressions may see as `envs`, by prefix (flow spec §11)."""

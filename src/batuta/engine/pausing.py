@@ -88,9 +88,14 @@ def leave(draft: Draft, run: TaskRun, target: State, outputs: dict[str, Any] | N
     draft.command(CancelTimers(task_run_id=run.id))
     outline = draft.ledger.outline
     has_work = any(outline.branch(run.task_id, name) for name in (TASKS, ERRORS, FINALLY))
-    run = draft.move(run, State.RUNNING, **changes)
+    if target is State.SUCCESS or has_work:
+        run = draft.move(run, State.RUNNING, **changes)
+    else:
+        run = end_flowable(draft, run, target, **changes)
     if not any(other.state.current is State.PAUSED for other in draft.ledger.runs.values()):
         go_on(draft, State.RESTARTED, State.RUNNING)
+    if run.is_ended:
+        return
     if has_work and target is not State.FAILED:
         draft.move(run, memo={**(run.memo or {}), "target": target.value})
         draft.touch(run.id)

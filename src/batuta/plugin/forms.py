@@ -439,6 +439,8 @@ def _union(options: tuple[Any, ...]) -> Converter:
     """The first option that fits the kind of value: lists and maps before text, None for an empty text of a
     number."""
     choices = [option for option in options if option is not type(None)]
+    if Template in choices:
+        return lambda raw, render: None if raw is None else _template(raw, render)
     optional = len(choices) < len(options)
     containers = [c for c in choices if _takes(c, (list, dict))]
     scalars = [c for c in choices if c not in containers]
