@@ -122,12 +122,8 @@ FORCE_RUN = Operation(
 )
 
 
-def set_labels(labels: Labels, *, add: bool) -> Operation:
-    """Replace the labels that people gave, or `add` to them; those of the system stay."""
-
-    def after(execution: Execution) -> Labels:
-        kept = execution.labels if add else tuple(label for label in execution.labels if label.is_system)
-        return merged(kept, labels)
+def set_labels(labels: Labels) -> Operation:
+    """Add to the labels of an ended execution; a label with a known key replaces the older one."""
 
     def refusal(execution: Execution) -> BatutaError | None:
         if not execution.is_ended:
@@ -145,10 +141,12 @@ def set_labels(labels: Labels, *, add: bool) -> Operation:
 
     return Operation(
         title="set labels",
-        event=lambda execution: on.LabelsChanged(execution_id=execution.id, labels=after(execution)),
+        event=lambda execution: on.LabelsChanged(
+            execution_id=execution.id, labels=merged(execution.labels, labels)
+        ),
         refusal=refusal,
         bulk_refusal=bulk_refusal,
-        effect=lambda before, now: set(now.labels) == set(after(before)),
+        effect=lambda before, now: set(now.labels) == set(merged(before.labels, labels)),
     )
 
 

@@ -319,9 +319,9 @@ async def _pause_inputs(
 
 @_both(post, "labels")
 async def set_labels(request: Request[Any, Any, Any], execution_id: FromPath[str], site: GivenSite) -> Json:
-    """Replace the labels that people gave to an ended execution."""
+    """Add labels to an execution that has ended."""
     labels = operations.labels_of(await forms.json(request, list[Any]))
-    return await _perform(site, execution_id, operations.set_labels(labels, add=False))
+    return await _perform(site, execution_id, operations.set_labels(labels))
 
 
 @delete("/executions/{execution_id:str}", status_code=204)

@@ -66,7 +66,7 @@ async def label_by_ids(request: Request[Any, Any, Any], site: GivenSite) -> Json
     ids = asked.executions_id if asked.executions_id is not None else asked.execution_ids
     if ids is None:
         raise InvalidRequest("the body lacks `executionsId`, the list of ids", where="executionsId")
-    operation = operations.set_labels(operations.labels_of(asked.execution_labels), add=True)
+    operation = operations.set_labels(operations.labels_of(asked.execution_labels))
     return bulk.done(await operations.perform_all(site, ids, operation))
 
 
@@ -75,7 +75,7 @@ async def label_by_query(request: Request[Any, Any, Any], site: GivenSite) -> Js
     """Add labels to every execution that fits."""
     labels = operations.labels_of(await forms.json(request, list[Any]))
     ids = await found_ids(request, site)
-    return bulk.done(await operations.perform_all(site, ids, operations.set_labels(labels, add=True)))
+    return bulk.done(await operations.perform_all(site, ids, operations.set_labels(labels)))
 
 
 @delete("/executions/by-ids")
