@@ -146,19 +146,20 @@ def _refusal(answer: Any) -> BatutaError:
     if not isinstance(body, dict):
         return kind(f"the server answered {answer.status_code} {answer.reason_phrase}", where=str(answer.url))
     parts = [part for part in body.get("errors") or () if isinstance(part, dict)]
-    what = "\n".join(map(_part_text, parts))
+    what = "\n".join(_part_text(part, with_fix=len(parts) > 1) for part in parts)
     what = what or body.get("detail") or body.get("message") or f"the server answered {answer.status_code}"
-    mend = next((part["fix"] for part in parts if part.get("fix")), None) or body.get("fix")
+    mend = parts[0].get("fix") if len(parts) == 1 else body.get("fix")
     if answer.status_code == 401:
         mend = "give `--user` and `--password`, or BATUTA_USER and BATUTA_PASSWORD"
     return kind(what, mend=mend)
 
 
-def _part_text(part: Mapping[str, Any]) -> str:
+def _part_text(part: Mapping[str, Any], *, with_fix: bool) -> str:
     place = str(part.get("path") or "")
     if part.get("line"):
         place += f" (line {part['line']})"
-    return f"{place}: {part.get('detail')}" if place else str(part.get("detail"))
+    text = f"{place}: {part.get('detail')}" if place else str(part.get("detail"))
+    return f"{text}\n  fix: {part['fix']}" if with_fix and part.get("fix") else text
 
 
 def speaks_to_server(command: F) -> F:

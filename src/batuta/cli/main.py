@@ -25,7 +25,9 @@ KILLED = 3
 COMMANDS = {
     "run": Entry("batuta.cli.run:run", "Run a flow file here and now, without a server."),
     "check": Entry("batuta.cli.check:check", "Say everything that is wrong with flow files."),
-    "eval": Entry("batuta.cli.eval:eval_", "Evaluate an expression."),
+    "eval": Entry(
+        "batuta.cli.eval:command", "Render TEMPLATE and print the result, or run the cases of a file."
+    ),
     "server": Entry("batuta.cli.server:server", "Start a server."),
     "flow": Entry("batuta.cli.flow:flow", "Create, change and look up flows of a server."),
     "execution": Entry("batuta.cli.execution:execution", "Start, follow and stop executions of a server."),

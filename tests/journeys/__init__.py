@@ -1,0 +1,1 @@
+"""The whole program, as the processes that a user starts."""
