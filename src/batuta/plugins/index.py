@@ -3,6 +3,9 @@
 # ruff: noqa: E501
 
 TYPES: dict[str, str] = {
+    "io.kestra.core.tasks.scripts.Bash": "batuta.plugins.scripts.older:Bash",
+    "io.kestra.core.tasks.scripts.Node": "batuta.plugins.scripts.older:Node",
+    "io.kestra.core.tasks.scripts.Python": "batuta.plugins.scripts.older:Python",
     "io.kestra.plugin.core.debug.Echo": "batuta.plugins.core.debug.echo:Echo",
     "io.kestra.plugin.core.debug.Return": "batuta.plugins.core.debug.returning:Return",
     "io.kestra.plugin.core.execution.Assert": "batuta.plugins.core.execution.asserting:Assert",
