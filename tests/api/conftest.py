@@ -1,4 +1,4 @@
-"""The web application in this process, above everything real: database in a temporary folder, executor, worker."""
+"""The web application in this process, above a real database, executor and worker in a temporary folder."""
 
 from __future__ import annotations
 

@@ -135,7 +135,7 @@ class _Ticks:
         self._hints = hints
         self._execution_id = execution_id
         self._loop = asyncio.get_running_loop()
-        self._first = True
+        self._look = True
         self._sent = self._changed = self._loop.time()
 
     def busy(self) -> None:
@@ -146,14 +146,14 @@ class _Ticks:
         return self
 
     async def __anext__(self) -> bool:
-        if self._first:
-            self._first = False
+        if self._look:
+            self._look = False
             return False
-        now = self._loop.time()
-        if now - self._changed > IDLE_SECONDS:
+        if self._loop.time() - self._changed > IDLE_SECONDS:
             raise StopAsyncIteration
+        await waiting.next_hint(self._hints, self._execution_id, waiting.LOOK_SECONDS)
+        now = self._loop.time()
         if now - self._sent >= KEEP_ALIVE_SECONDS:
             self._sent = now
-            return True
-        await waiting.next_hint(self._hints, self._execution_id, waiting.LOOK_SECONDS)
-        return False
+            self._look = True
+        return self._look
