@@ -100,6 +100,21 @@ async def test_what_a_script_leaves_in_the_background_ends_with_it(shop, tmp_pat
     assert alive(await pids_in(place, 1)) == []
 
 
+async def test_what_has_left_its_group_and_its_pipes_is_found_by_the_sweep(shop, tmp_path):
+    place = tmp_path / "pids"
+    outcome = await shop.run(
+        commands(
+            f"setsid sh -c '(echo $$ > {place}; exec sleep 300) >/dev/null 2>&1 </dev/null &'", "sleep 0.2"
+        )
+    )
+    pids = await pids_in(place, 1)
+
+    await shop.bench.warden.sweep()
+
+    assert outcome.state is State.SUCCESS
+    assert alive(pids) == []
+
+
 async def test_a_script_gets_time_to_clean_up_when_it_is_killed(shop, tmp_path):
     place = tmp_path / "pids"
     script = f"trap 'echo cleaning; exit 3' TERM; echo $$ > {place}; while true; do sleep 0.05; done"

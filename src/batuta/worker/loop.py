@@ -25,6 +25,9 @@ from batuta.worker.workspace import own_root, remove_tree
 LOOK_SECONDS = 2.0
 """How long a lost hint can hold up a job."""
 
+SWEEP_SECONDS = 5.0
+"""How long a process can outlive its script when it has shaken off group, parents and pipes."""
+
 log = logging.getLogger(__name__)
 
 
@@ -56,6 +59,7 @@ class Worker:
                 group.create_task(self._hear_of_jobs())
                 group.create_task(self._hear_of_stops())
                 group.create_task(self._keep_leases())
+                group.create_task(self._sweep())
                 group.create_task(self._claim(group))
         finally:
             journal.cancel()
@@ -143,6 +147,12 @@ class Worker:
                             running.kill()
             except BatutaError as error:
                 log.error("leases could not be prolonged: %s", error)
+
+    async def _sweep(self) -> None:
+        """End what scripts left behind although they ended well."""
+        while True:
+            await asyncio.sleep(SWEEP_SECONDS)
+            await self._bench.warden.sweep()
 
     def _lease_end(self) -> datetime:
         return self._ports.clock.now() + timedelta(seconds=self._settings.lease_seconds)

@@ -71,6 +71,7 @@ class ChildProcesses:
             raise
         if still_reading or not family.group_is_empty():
             await _to_its_end(self._clear(program, family, readers))
+        self._warden.ended(mark)
         for reader in readers:
             if not reader.cancelled():
                 reader.result()

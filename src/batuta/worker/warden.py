@@ -7,10 +7,14 @@ warden kills whatever carries the server's mark.
 
 from __future__ import annotations
 
+import asyncio
 import itertools
 import os
+import signal
 import subprocess
 import sys
+from contextlib import suppress
+from pathlib import Path
 
 from batuta import ids
 
@@ -39,6 +43,7 @@ class Warden:
         self._server = ids.random_id()
         self._numbers = itertools.count(1)
         self._shell: subprocess.Popen[bytes] | None = None
+        self._ended: set[bytes] = set()
 
     def mark(self) -> str:
         """The mark of a new process; the warden is awake before this returns."""
@@ -54,6 +59,19 @@ class Warden:
             )
         return f"{self._server}.{next(self._numbers)}"
 
+    def ended(self, mark: str) -> None:
+        """The process of this mark has ended; `sweep` looks for what it may have left behind."""
+        self._ended.add(mark.encode())
+
+    async def sweep(self) -> None:
+        """Kill what left its process group, its parents and its pipes, and so outlived its process.
+
+        Looking through all processes takes too long to do it at every end.
+        """
+        marks, self._ended = self._ended, set()
+        if marks:
+            await asyncio.to_thread(_kill_marked, marks)
+
     def close(self) -> None:
         """Let the warden do its work and go."""
         if self._shell is not None:
@@ -65,3 +83,12 @@ class Warden:
                 self._shell.kill()
                 self._shell.wait()
             self._shell = None
+
+
+def _kill_marked(marks: set[bytes]) -> None:
+    name = f"{MARK}=".encode()
+    for place in Path("/proc").glob("[0-9]*/environ"):
+        with suppress(OSError):
+            pairs = place.read_bytes().split(b"\0")
+            if any(pair.startswith(name) and pair.removeprefix(name) in marks for pair in pairs):
+                os.kill(int(place.parent.name), signal.SIGKILL)
