@@ -4,9 +4,11 @@ implementations."""
 from __future__ import annotations
 
 import asyncio
+import importlib
 import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 
 from batuta.bus.local import LocalBus
 from batuta.secrets.environment import EnvironmentSecrets
@@ -19,7 +21,7 @@ from batuta.worker.loop import Worker
 from batuta.clock import SystemClock
 from batuta.engine.context import Names
 from batuta.engine.world import World
-from batuta.errors import NotFound
+from batuta.errors import NotFound, OperatorError
 from batuta.executor.inbox import ExecutorInbox
 from batuta.executor.live import Live
 from batuta.executor.loop import Executor
@@ -27,6 +29,9 @@ from batuta.lookups import Lookups
 from batuta.ports import Ports
 from batuta.settings.tree import Settings
 from batuta.store.batch import Job
+
+WARM_UP_SECONDS = 1.5
+"""Seconds after the start before modules are imported that the start did without."""
 
 ENVS_PREFIXES = ("KESTRA_", "ENV_")
 """Environment variables that expressions may see as `envs`, by prefix (flow spec §11)."""
@@ -77,7 +82,7 @@ async def running(settings: Settings) -> AsyncIterator[Ports]:
     Raises:
         OperatorError: the data folder is in use, not writable, or of a newer version.
     """
-    settings.data_dir.mkdir(parents=True, exist_ok=True)
+    _make_folder(settings.data_dir)
     with hold(settings.data_dir):
         store = await open_sqlite(settings.data_dir / "batuta.db")
         bus = LocalBus()
@@ -99,6 +104,7 @@ async def running(settings: Settings) -> AsyncIterator[Ports]:
                 tasks = [services.create_task(executor.run(), name="executor")]
                 await executor.recovered.wait()
                 tasks.append(services.create_task(worker.run(), name="worker"))
+                tasks.append(services.create_task(_warm_up(), name="warm-up"))
                 try:
                     yield ports
                 finally:
@@ -108,3 +114,20 @@ async def running(settings: Settings) -> AsyncIterator[Ports]:
             await bus.close()
             await storage.close()
             await store.close()
+
+
+def _make_folder(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OperatorError(
+            f"The data folder cannot be made: {error.strerror}",
+            where=str(folder),
+            mend="name another one with `--data`",
+        ) from error
+
+
+async def _warm_up() -> None:
+    """Import what the first search needs once the start is over, so that no request has to wait for it."""
+    await asyncio.sleep(WARM_UP_SECONDS)
+    await asyncio.to_thread(importlib.import_module, "batuta.store.queries")
