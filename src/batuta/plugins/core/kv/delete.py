@@ -11,6 +11,7 @@ from batuta.plugin import task
 from batuta.plugin.context import RunContext
 from batuta.plugin.registry import plugin
 from batuta.plugin.task import RunnableTask
+from batuta.plugins.core.kv.missing import missing
 
 
 @plugin("io.kestra.plugin.core.kv.Delete")
@@ -38,5 +39,5 @@ class Delete(RunnableTask):
         deleted = await ctx.kv.delete(self.key, self.namespace)
         if not deleted and self.error_on_missing:
             namespace = self.namespace or ctx.identity.namespace
-            raise TaskError(f"No value found for key '{self.key}' in namespace '{namespace}'")
+            raise TaskError(missing(self.key, namespace))
         return self.Output(deleted=deleted)

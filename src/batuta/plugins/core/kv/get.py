@@ -11,6 +11,7 @@ from batuta.plugin import task
 from batuta.plugin.context import RunContext
 from batuta.plugin.registry import plugin
 from batuta.plugin.task import RunnableTask
+from batuta.plugins.core.kv.missing import missing
 
 
 @plugin("io.kestra.plugin.core.kv.Get")
@@ -39,7 +40,7 @@ class Get(RunnableTask):
         if value is None and self.error_on_missing:
             namespace = self.namespace or ctx.identity.namespace
             raise TaskError(
-                f"No value found for key '{self.key}' in namespace '{namespace}'",
+                missing(self.key, namespace),
                 mend="set the key first, or leave out `errorOnMissing`",
             )
         return self.Output(value=value)

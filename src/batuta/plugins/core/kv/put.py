@@ -10,6 +10,7 @@ from batuta.errors import TaskError
 from batuta.plugin.context import RunContext
 from batuta.plugin.registry import plugin
 from batuta.plugin.task import RunnableTask
+from batuta.plugins.core.kv.missing import missing
 
 
 @plugin("io.kestra.plugin.core.kv.Put")
@@ -35,15 +36,8 @@ class Put(RunnableTask):
         """Read, change, write."""
         present = await ctx.kv.get(self.key, self.namespace)
         if present is None and self.error_on_missing:
-            raise TaskError(
-                f"No value found for key '{self.key}' in namespace '{place(ctx, self.namespace)}'"
-            )
+            raise TaskError(missing(self.key, self.namespace or ctx.identity.namespace))
         await ctx.kv.put(self.key, changed(present, self.value), namespace=self.namespace)
-
-
-def place(ctx: RunContext, namespace: str | None) -> str:
-    """The namespace that is meant."""
-    return namespace or ctx.identity.namespace
 
 
 def changed(present: Any, change: Any) -> Any:
