@@ -67,6 +67,7 @@ def filter_application(
                 return None
             try:
                 run.tick()
+                run.weigh(value)
                 return run.watch(call(value))
             except ExpressionError as error:
                 raise error.locate(at) from None
@@ -86,6 +87,7 @@ def filter_application(
             return None
         try:
             run.tick()
+            run.weigh(value)
             return run.watch(call(run, value, *given) if takes_run else call(value, *given))
         except ExpressionError as error:
             raise error.locate(at) from None

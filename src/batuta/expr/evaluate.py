@@ -263,9 +263,17 @@ _BINARY: dict[str, Callable[[Run, Any, Any], Any]] = {
     ">=": lambda run, left, right: operators.at_least(left, right),
     "~": operators.concatenate,
     "..": operators.range_,
-    "contains": lambda run, left, right: operators.contains(left, right),
-    "isIn": lambda run, left, right: operators.is_in(left, right),
+    "contains": lambda run, left, right: _searched(run, left) and operators.contains(left, right),
+    "isIn": lambda run, left, right: _searched(run, right) and operators.is_in(left, right),
 }
+
+
+def _searched(run: Run, collection: Any) -> bool:
+    """Count a search through a long collection as the work that it is. Always true."""
+    if isinstance(collection, (list, dict)) and len(collection) > 1000:
+        run.steps -= len(collection) // 64 * 64
+        run.check()
+    return True
 
 
 def _ternary(node: tree.Ternary, names: Names) -> Evaluate:

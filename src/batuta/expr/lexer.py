@@ -21,7 +21,8 @@ _TOKEN = re.compile(
     r"""
       (?P<close>-?(?:\}\}|%\}))
     | (?P<number>\d+(?:\.\d+|L)?)
-    | (?P<operator>\?\?\?|\?\?|==|!=|<=|>=|\.\.|is\s+not(?!\w)|(?:equals|contains|isIn|is|and|or|not)(?!\w)|[-+*/%~|<>])
+    | (?P<operator>\?\?\?|\?\?|==|!=|<=|>=|\.\.
+        |is\s+not(?!\w)|(?:equals|contains|isIn|is|and|or|not)(?!\w)|[-+*/%~|<>])
     | (?P<name>[^\W\d]\w*)
     | (?P<mark>[()\[\]{}.,:?=])
     """,

@@ -28,6 +28,7 @@ from batuta.expr.values import as_double, is_blank, same
 
 _DECIMAL128 = Context(prec=34, Emax=6144, Emin=-6143, traps=[DivisionByZero, InvalidOperation, Overflow])
 _DOUBLE = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?[fFdD]?", re.ASCII)
+_MOST_COMPARISONS = 2_000_000
 _LONG = re.compile(r"[+-]?[0-9]{1,40}", re.ASCII)
 
 
@@ -61,7 +62,7 @@ def subtract(run: Run, left: Any, right: Any) -> Any:
         target = run.mutable(left)
         run.tick()
         if isinstance(right, list):
-            if len(right) * len(target) > run.options.limits.steps:
+            if len(right) * len(target) > _MOST_COMPARISONS:
                 raise LimitError("The lists are too long to be subtracted")
             target[:] = [item for item in target if not any(same(item, other) for other in right)]
         else:
@@ -171,6 +172,8 @@ def _double(sign: str, left: float, right: float) -> float:
 
 
 def _decimal(sign: str, left: float, right: float) -> Decimal:
+    if not (math.isfinite(left) and math.isfinite(right)):
+        raise EvaluationError("A decimal number cannot be infinite", seen=[left, right])
     try:
         # By way of the shortest text of the double, as the reference converts.
         first, second = Decimal(repr(left)), Decimal(repr(right))
@@ -256,6 +259,8 @@ def contains(left: Any, right: Any) -> bool:
         return False
     if isinstance(left, list):
         if isinstance(right, list):
+            if len(left) * len(right) > _MOST_COMPARISONS:
+                raise LimitError("The lists are too long to be compared")
             return all(any(same(item, wanted) for item in left) for wanted in right)
         return any(same(item, right) for item in left)
     if isinstance(left, dict):

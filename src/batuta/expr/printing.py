@@ -12,11 +12,11 @@ from json.encoder import encode_basestring
 from typing import Any
 
 from batuta import iso8601
+from batuta.expr.budget import Nodes
 from batuta.expr.errors import LimitError
-from batuta.expr.kinds import Array, BigInteger, Char, Entry, Float, Long
+from batuta.expr.kinds import BigInteger, Char, Entry, Float, Long
 
 MOST_CHARACTERS = 10_485_760
-_MOST_LEVELS = 200
 _MOST_DIGITS = 10_000
 
 
@@ -178,12 +178,21 @@ def _upper_controls(value: str) -> str:
     return '"' + "".join(pieces) + '"'
 
 
-def json_text(value: Any, room: int = MOST_CHARACTERS, level: int = 0, keep_nulls: bool = False) -> str:
+def json_text(value: Any, room: int = MOST_CHARACTERS, *, keep_nulls: bool = False) -> str:
     """Compact JSON; entries of maps that are null are left out at every depth, unless `keep_nulls`.
 
     Raises:
         LimitError: the text has more than `room` characters, or the value is nested too deeply.
     """
+    kind = type(value)
+    if kind is int or kind is Long:
+        return int.__repr__(value)
+    if value is None:
+        return "null"
+    return _json(value, room, 0, keep_nulls, Nodes())
+
+
+def _json(value: Any, room: int, level: int, keep_nulls: bool, nodes: Nodes) -> str:
     kind = type(value)
     if kind is str or kind is Char:
         shown = json_string(value)
@@ -192,11 +201,11 @@ def json_text(value: Any, room: int = MOST_CHARACTERS, level: int = 0, keep_null
     elif value is None:
         return "null"
     elif kind is dict or isinstance(value, dict):
-        return _json_map(value, room, level, keep_nulls)
+        return _json_map(value, room, level, keep_nulls, nodes)
     elif kind is list or isinstance(value, (list, tuple, set, frozenset)):
-        return _json_list(value, room, level, keep_nulls)
+        return _json_list(value, room, level, keep_nulls, nodes)
     elif kind is Entry:
-        return _json_map({value.key: value.value}, room, level, keep_nulls)
+        return _json_map({value.key: value.value}, room, level, keep_nulls, nodes)
     else:
         shown = _json_scalar(value)
     if len(shown) > room:
@@ -204,15 +213,14 @@ def json_text(value: Any, room: int = MOST_CHARACTERS, level: int = 0, keep_null
     return shown
 
 
-def _json_map(value: Any, room: int, level: int, keep_nulls: bool) -> str:
-    if level > _MOST_LEVELS:
-        raise LimitError("A value is nested too deeply to be printed")
+def _json_map(value: Any, room: int, level: int, keep_nulls: bool, nodes: Nodes) -> str:
+    nodes.take(len(value), level)
     pieces = []
     for key, item in value.items():
         if item is None and not keep_nulls:
             continue
         name = json_string(key if type(key) is str else key_text(key))
-        piece = f"{name}:{json_text(item, room, level + 1, keep_nulls)}"
+        piece = f"{name}:{_json(item, room, level + 1, keep_nulls, nodes)}"
         room -= len(piece) + 1
         if room < 0:
             raise _too_long()
@@ -220,12 +228,11 @@ def _json_map(value: Any, room: int, level: int, keep_nulls: bool) -> str:
     return "{" + ",".join(pieces) + "}"
 
 
-def _json_list(value: Any, room: int, level: int, keep_nulls: bool) -> str:
-    if level > _MOST_LEVELS:
-        raise LimitError("A value is nested too deeply to be printed")
+def _json_list(value: Any, room: int, level: int, keep_nulls: bool, nodes: Nodes) -> str:
+    nodes.take(len(value), level)
     pieces = []
     for item in value:
-        piece = json_text(item, room, level + 1, keep_nulls)
+        piece = _json(item, room, level + 1, keep_nulls, nodes)
         room -= len(piece) + 1
         if room < 0:
             raise _too_long()
@@ -256,39 +263,44 @@ def key_text(key: Any) -> str:
 # Plain text
 
 
-def plain_text(value: Any, room: int = MOST_CHARACTERS, level: int = 0) -> str:
+def plain_text(value: Any, room: int = MOST_CHARACTERS) -> str:
     """The form that `~` joins: `[1, a]`, `{k=v}`, and `null` inside them. Null itself is nothing."""
     if value is None:
-        return "null" if level else ""
+        return ""
+    if type(value) is str:
+        return value  # type: ignore[no-any-return]
+    return _plain(value, room, 0, Nodes())
+
+
+def _plain(value: Any, room: int, level: int, nodes: Nodes) -> str:
+    if value is None:
+        return "null"
     kind = type(value)
     if kind is str:
         shown: str = value
     elif isinstance(value, dict):
-        return "{" + _plain_pieces(value.items(), room, level, pairs=True) + "}"
+        nodes.take(len(value), level)
+        pieces = []
+        for key, item in value.items():
+            pieces.append(f"{_plain(key, room, level + 1, nodes)}={_plain(item, room, level + 1, nodes)}")
+            room -= len(pieces[-1]) + 2
+            if room < 0:
+                raise _too_long()
+        return "{" + ", ".join(pieces) + "}"
     elif isinstance(value, (list, tuple, set, frozenset)):
-        return "[" + _plain_pieces(value, room, level, pairs=False) + "]"
+        nodes.take(len(value), level)
+        pieces = []
+        for item in value:
+            pieces.append(_plain(item, room, level + 1, nodes))
+            room -= len(pieces[-1]) + 2
+            if room < 0:
+                raise _too_long()
+        return "[" + ", ".join(pieces) + "]"
     else:
         shown = scalar(value)
     if len(shown) > room:
         raise _too_long()
     return shown
-
-
-def _plain_pieces(values: Any, room: int, level: int, *, pairs: bool) -> str:
-    if level > _MOST_LEVELS:
-        raise LimitError("A value is nested too deeply to be printed")
-    pieces = []
-    for item in values:
-        if pairs:
-            key, entry = item
-            piece = f"{plain_text(key, room, level + 1)}={plain_text(entry, room, level + 1)}"
-        else:
-            piece = plain_text(item, room, level + 1)
-        room -= len(piece) + 2
-        if room < 0:
-            raise _too_long()
-        pieces.append(piece)
-    return ", ".join(pieces)
 
 
 def _too_long() -> LimitError:
@@ -300,22 +312,28 @@ def _too_long() -> LimitError:
 _PLAIN = frozenset({str, int, float, bool, type(None), Decimal, datetime, date, time, timedelta})
 
 
-def plain(value: Any, level: int = 0) -> Any:
+def plain(value: Any) -> Any:
     """`value` without the kinds of `kinds`; the same object when there are none in it.
 
     Raises:
-        LimitError: the value is nested too deeply.
+        LimitError: the value has too many elements, or is nested too deeply.
     """
+    return value if type(value) in _PLAIN else _leaving(value, 0, Nodes())
+
+
+def _leaving(value: Any, level: int, nodes: Nodes) -> Any:
     kind = type(value)
     if kind in _PLAIN:
         return value
-    if level > _MOST_LEVELS:
-        raise LimitError("A value is nested too deeply")
     if kind is list:
-        items = [plain(item, level + 1) for item in value]
+        nodes.take(len(value), level)
+        items = [_leaving(item, level + 1, nodes) for item in value]
         return value if all(a is b for a, b in zip(items, value, strict=True)) else items
     if kind is dict:
-        entries = {plain(key, level + 1): plain(item, level + 1) for key, item in value.items()}
+        nodes.take(len(value), level)
+        entries = {
+            _leaving(k, level + 1, nodes): _leaving(item, level + 1, nodes) for k, item in value.items()
+        }
         same = len(entries) == len(value) and all(
             a is b and entries[a] is value[b] for a, b in zip(entries, value, strict=True)
         )
@@ -328,9 +346,10 @@ def plain(value: Any, level: int = 0) -> Any:
     if kind is Char:
         return str(value)
     if kind is Entry:
-        return {plain(value.key, level + 1): plain(value.value, level + 1)}
-    if kind is Array or isinstance(value, (list, tuple, set, frozenset)):
-        return [plain(item, level + 1) for item in value]
+        return {_leaving(value.key, level + 1, nodes): _leaving(value.value, level + 1, nodes)}
+    if isinstance(value, (list, tuple, set, frozenset)):
+        nodes.take(len(value), level)
+        return [_leaving(item, level + 1, nodes) for item in value]
     if isinstance(value, dict):
-        return {plain(key, level + 1): plain(item, level + 1) for key, item in value.items()}
+        return _leaving(dict(value), level, nodes)
     return scalar(value)

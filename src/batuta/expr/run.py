@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from batuta.clock import SystemClock
+from batuta.expr.budget import Nodes
 from batuta.expr.errors import LimitError
 from batuta.expr.facts import NO_FACTS, Fact, Facts
 from batuta.expr.kinds import Entry
@@ -110,6 +111,11 @@ class Run:
         """Count one step."""
         self.steps -= 1
         if not self.steps & _CHECK_MASK or self._deadline is None:
+            self.check()
+
+    def weigh(self, value: Any) -> None:
+        """Count a filter's large input as the work that it is."""
+        if (type(value) is str or type(value) is list or type(value) is dict) and len(value) > _LARGE:
             self.check()
 
     def check(self) -> None:
@@ -242,15 +248,16 @@ class Run:
         swap = self.swaps.get(id(value)) if self.swaps else None
         return swap[1] if swap else value
 
-    def resolve(self, value: Any, level: int = 0) -> Any:
+    def resolve(self, value: Any, level: int = 0, nodes: Nodes | None = None) -> Any:
         """`value` with every list in it replaced by the copy that stands for it."""
-        if level > 100:
-            raise LimitError("A value is nested too deeply")
+        nodes = nodes or Nodes()
         value = self.current(value)
+        if isinstance(value, (list, dict)):
+            nodes.take(len(value), level)
         if isinstance(value, list):
-            return type(value)(self.resolve(item, level + 1) for item in value)
+            return type(value)(self.resolve(item, level + 1, nodes) for item in value)
         if isinstance(value, dict):
-            return {key: self.resolve(item, level + 1) for key, item in value.items()}
+            return {key: self.resolve(item, level + 1, nodes) for key, item in value.items()}
         if isinstance(value, Entry):
-            return Entry(value.key, self.resolve(value.value, level + 1))
+            return Entry(value.key, self.resolve(value.value, level + 1, nodes))
         return value

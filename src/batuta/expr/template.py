@@ -7,7 +7,7 @@ from decimal import Decimal
 from functools import lru_cache
 from typing import Any
 
-from batuta.expr.errors import ExpressionError, LimitError
+from batuta.expr.errors import EvaluationError, ExpressionError, LimitError
 from batuta.expr.facts import Facts
 from batuta.expr.lexer import strip_raw
 from batuta.expr.limits import Options
@@ -67,6 +67,9 @@ class Template:
             raise error.attach(self.source).hide(run.facts.secrets()) from None
         except RecursionError:
             raise LimitError("The rendering is nested too deeply").attach(self.source) from None
+        except (ArithmeticError, ValueError, TypeError, LookupError) as error:
+            # What a library thinks of an author's odd value is the author's failure, not a crash.
+            raise EvaluationError(f"The value cannot be computed: {error}").attach(self.source) from error
 
     def evaluate(
         self, names: Mapping[str, Any], facts: Facts | None = None, options: Options = DEFAULT_OPTIONS
@@ -93,7 +96,7 @@ class Template:
             joined = all(value is None or isinstance(value, (int, float, Decimal)) for _, value in values)
             return rendered if joined else leading_json(rendered)
         except ExpressionError as error:
-            raise error.attach(self.source) from None
+            raise error.attach(self.source).hide(run.facts.secrets()) from None
 
     def _until_stable(self, run: Run, rendered: str) -> str:
         for _ in range(run.options.limits.render_passes):

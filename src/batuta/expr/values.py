@@ -6,11 +6,12 @@ from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any
 
+from batuta.expr.budget import Nodes
 from batuta.expr.errors import EvaluationError, LimitError
 from batuta.expr.kinds import Char, Entry, int_kind, is_number
 
 _MOST_LEVELS = 100
-_MOST_COMPARED = 2_000_000
+_MOST_COMPARED = 500_000
 
 
 def as_boolean(value: Any) -> bool:
@@ -69,7 +70,7 @@ def _same(left: Any, right: Any, level: int, left_over: list[int]) -> bool:
             and int_kind(left) is int_kind(right)
             and int(left) == int(right)
         )
-    left_over[0] -= 1
+    left_over[0] -= 1 + (len(left) if isinstance(left, (list, dict)) else 0)
     if level > _MOST_LEVELS or left_over[0] < 0:
         raise LimitError("The values are too large to be compared")
     if isinstance(left, list):
@@ -99,8 +100,9 @@ def _same(left: Any, right: Any, level: int, left_over: list[int]) -> bool:
     return bool(left == right)
 
 
-def identity(value: Any) -> Any:
-    """A hashable key that is equal for values that are `same`; for `distinct`."""
+def identity(value: Any, level: int = 0, nodes: Nodes | None = None) -> Any:
+    """A hashable key that is equal for values that are `same`; for `distinct`. One `nodes` serves many calls."""
+    nodes = nodes or Nodes()
     if isinstance(value, bool) or value is None:
         return (type(value), value)
     if isinstance(value, int):
@@ -108,11 +110,16 @@ def identity(value: Any) -> Any:
     if isinstance(value, Decimal):
         return (Decimal, value.as_tuple())
     if isinstance(value, list):
-        return (list, tuple(identity(item) for item in value))
+        nodes.take(len(value), level)
+        return (list, tuple(identity(item, level + 1, nodes) for item in value))
     if isinstance(value, Mapping):
-        return (dict, frozenset((identity(key), identity(item)) for key, item in value.items()))
+        nodes.take(len(value), level)
+        return (
+            dict,
+            frozenset((identity(key), identity(item, level + 1, nodes)) for key, item in value.items()),
+        )
     if isinstance(value, Entry):
-        return (Entry, identity(value.key), identity(value.value))
+        return (Entry, identity(value.key), identity(value.value, level + 1, nodes))
     return (type(value), value)
 
 

@@ -314,7 +314,8 @@ def _rfc_1123(moment: Moment) -> str:
     local = moment.local
     day, month = ENGLISH.days["abbreviated"][local.weekday()], ENGLISH.months["abbreviated"][local.month - 1]
     offset = offset_text(moment.offset, colon=False, zero="GMT")
-    return f"{day}, {local.day} {month} {local.year:04d} {local.hour:02d}:{local.minute:02d}:{local.second:02d} {offset}"
+    clock = f"{local.hour:02d}:{local.minute:02d}:{local.second:02d}"
+    return f"{day}, {local.day} {month} {local.year:04d} {clock} {offset}"
 
 
 NAMED: dict[str, Callable[[Moment], str]] = {

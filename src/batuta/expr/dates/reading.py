@@ -26,7 +26,8 @@ _ORDINAL = re.compile(r"(\d{4})-(\d{3})([Zz]|[+-]\d{2}:?\d{2})?", re.ASCII)
 _WEEK_DATE = re.compile(r"(\d{4})-W(\d{2})-([1-7])([Zz]|[+-]\d{2}:?\d{2})?", re.ASCII)
 _OFFSET_DATE = re.compile(r"(\d{4})-(\d{2})-(\d{2})(?:[Zz]|[+-]\d{2}:?\d{2})", re.ASCII)
 _RFC_1123 = re.compile(
-    r"(?:(Mon|Tue|Wed|Thu|Fri|Sat|Sun), )?(\d{1,2}) (\w{3}) (\d{4}) (\d{2}):(\d{2})(?::(\d{2}))? (GMT|[+-]\d{4})",
+    r"(?:(Mon|Tue|Wed|Thu|Fri|Sat|Sun), )?(\d{1,2}) (\w{3}) (\d{4}) "
+    r"(\d{2}):(\d{2})(?::(\d{2}))? (GMT|[+-]\d{4})",
     re.ASCII | re.IGNORECASE,
 )
 
@@ -70,7 +71,7 @@ def read_iso(text: str, zone: Zone) -> Moment:
     if match is None:
         raise ValueError(text)
     hour = int(match[4] or 0)
-    local = datetime(
+    local = datetime(  # noqa: DTZ001
         int(match[1]), int(match[2]), int(match[3]), hour, int(match[5] or 0), int(match[6] or 0)
     )
     nano = int((match[7] or "").ljust(9, "0"))

@@ -7,6 +7,7 @@ from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
+from batuta.expr.budget import Nodes
 from batuta.expr.errors import EvaluationError, LimitError
 from batuta.expr.kinds import Entry, Float, integer
 from batuta.expr.printing import big_integer_text, double_text, float_text, key_text, scalar
@@ -29,22 +30,23 @@ _ESCAPES = {
 _ESCAPED = re.compile(r"[\x00-\x1f\x7f-\x9f\\\"']")
 
 
-def ion_text(value: Any, room: int, level: int = 0) -> str:
+def ion_text(value: Any, room: int, level: int = 0, nodes: Nodes | None = None) -> str:
     """`value` as Ion text of at most `room` characters.
 
     Raises:
         LimitError: it is longer, or nested too deeply.
     """
-    if level > _MOST_LEVELS:
-        raise LimitError("A value is nested too deeply for Ion")
+    nodes = nodes or Nodes()
+    if isinstance(value, (dict, list)):
+        nodes.take(len(value), level)
     if isinstance(value, dict):
-        shown = _struct(value.items(), room, level)
+        shown = _struct(value.items(), room, level, nodes)
     elif isinstance(value, Entry):
-        shown = _struct([(value.key, value.value)], room, level)
+        shown = _struct([(value.key, value.value)], room, level, nodes)
     elif isinstance(value, (list, tuple, set, frozenset)):
         pieces = []
         for item in value:
-            pieces.append(ion_text(item, room, level + 1))
+            pieces.append(ion_text(item, room, level + 1, nodes))
             room -= len(pieces[-1]) + 1
         shown = "[" + ",".join(pieces) + "]"
     else:
@@ -55,10 +57,10 @@ def ion_text(value: Any, room: int, level: int = 0) -> str:
     return shown
 
 
-def _struct(entries: Any, room: int, level: int) -> str:
+def _struct(entries: Any, room: int, level: int, nodes: Nodes) -> str:
     pieces = []
     for key, item in entries:
-        pieces.append(f"{_symbol(key_text(key))}:{ion_text(item, room, level + 1)}")
+        pieces.append(f"{_symbol(key_text(key))}:{ion_text(item, room, level + 1, nodes)}")
         room -= len(pieces[-1]) + 1
         if room < 0:
             raise LimitError("The Ion text is too long")

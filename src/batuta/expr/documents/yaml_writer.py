@@ -10,11 +10,11 @@ import re
 from datetime import datetime
 from typing import Any
 
+from batuta.expr.budget import Nodes
 from batuta.expr.errors import LimitError
 from batuta.expr.kinds import Entry
 from batuta.expr.printing import json_text, key_text, scalar
 
-_MOST_LEVELS = 100
 _RESERVED = frozenset(
     [
         "false",
@@ -73,6 +73,7 @@ class _Room:
 
     def __init__(self, characters: int) -> None:
         self.left = characters
+        self.nodes = Nodes()
 
     def take(self, text: str) -> str:
         self.left -= len(text)
@@ -100,6 +101,7 @@ def _is_list(value: Any) -> bool:
 
 
 def _map(entries: Any, indent: int, out: list[str], room: _Room, level: int) -> None:
+    room.nodes.take(len(entries), level)
     for key, item in entries:
         out.append(room.take(" " * indent + _key(key_text(key)) + ":"))
         # A list inside a map is not indented further than the map itself.
@@ -107,14 +109,13 @@ def _map(entries: Any, indent: int, out: list[str], room: _Room, level: int) -> 
 
 
 def _list(items: Any, indent: int, out: list[str], room: _Room, level: int) -> None:
+    room.nodes.take(len(items), level)
     for item in items:
         out.append(room.take(" " * (indent + 1) + "-"))
         _value(item, indent, indent + 2, out, room, level)
 
 
 def _value(item: Any, indent: int, list_indent: int, out: list[str], room: _Room, level: int) -> None:
-    if level > _MOST_LEVELS:
-        raise LimitError("A value is nested too deeply for YAML")
     if isinstance(item, Entry):
         item = {item.key: item.value}
     if isinstance(item, dict) and item:

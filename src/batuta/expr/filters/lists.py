@@ -6,6 +6,7 @@ from collections.abc import Callable
 from decimal import Decimal
 from typing import Any
 
+from batuta.expr.budget import Nodes
 from batuta.expr.catalogue import filter_
 from batuta.expr.errors import EvaluationError
 from batuta.expr.filters.text import need_integer
@@ -201,6 +202,7 @@ def distinct(value: Any) -> Any:
     if value is None:
         return "null"
     seen: dict[Any, Any] = {}
+    nodes = Nodes(300_000)
     for item in need_list(value, "distinct"):
-        seen.setdefault(identity(item), item)
+        seen.setdefault(identity(item, 0, nodes), item)
     return list(seen.values())

@@ -7,7 +7,7 @@ from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from batuta.expr.catalogue import filter_
-from batuta.expr.errors import EvaluationError
+from batuta.expr.errors import EvaluationError, LimitError
 from batuta.expr.kinds import (
     INT_MAX,
     INT_MIN,
@@ -106,7 +106,14 @@ def _double(text: str) -> float:
 def _decimal(text: str) -> Decimal:
     if not _DECIMAL.fullmatch(text):
         raise ValueError(text)
-    return Decimal(text)
+    return _bounded(Decimal(text))
+
+
+def _bounded(value: Decimal) -> Decimal:
+    """Refuse exponents whose digits nobody could write down."""
+    if abs(value.adjusted()) > _MOST_DIGITS:
+        raise LimitError(f"A number of more than {_MOST_DIGITS} digits")
+    return value
 
 
 _TYPED: dict[str, Any] = {
@@ -144,12 +151,12 @@ def _by_size(value: int) -> int:
 
 
 def _fitting(text: str, wanted: str) -> Any:
-    """Float up to 7 digits after the point, Double up to 16, else BigDecimal; wider when it would not hold."""
+    """Float up to 7 digits after the point, Double up to 16, else BigDecimal; wider when needed."""
     match = _DECIMAL.fullmatch(text)
     if match is None:
         raise ValueError(text)
     places = len(match[1] or match[2] or "")
-    exact = Decimal(text)
+    exact = _bounded(Decimal(text))
     if wanted == "F" or (not wanted and places <= 7):
         single = to_float(float(text))
         if _holds(single, exact):

@@ -6,6 +6,7 @@ import re
 import unicodedata
 from typing import Any
 
+from batuta.expr.budget import Nodes
 from batuta.expr.catalogue import filter_
 from batuta.expr.errors import EvaluationError
 from batuta.expr.kinds import Char
@@ -204,14 +205,15 @@ def escape_char(value: Any, type: Any) -> Any:
     return map_texts(value, lambda text: text.replace(*pair))
 
 
-def map_texts(value: Any, change: Any, level: int = 0) -> Any:
+def map_texts(value: Any, change: Any, level: int = 0, nodes: Nodes | None = None) -> Any:
     """`change` applied to every leaf of `value`, as text; nulls stay."""
-    if level > 100:
-        raise EvaluationError("A value is nested too deeply")
+    nodes = nodes or Nodes()
+    if isinstance(value, (list, dict)):
+        nodes.take(len(value), level)
     if isinstance(value, list):
-        return [map_texts(item, change, level + 1) for item in value]
+        return [map_texts(item, change, level + 1, nodes) for item in value]
     if isinstance(value, dict):
-        return {key: map_texts(item, change, level + 1) for key, item in value.items()}
+        return {key: map_texts(item, change, level + 1, nodes) for key, item in value.items()}
     return None if value is None else change(plain_text(value))
 
 

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
+from batuta.expr.budget import Nodes
 from batuta.expr.catalogue import function
-from batuta.expr.errors import ArgumentError, EvaluationError, LimitError
+from batuta.expr.errors import ArgumentError, EvaluationError
 from batuta.expr.kinds import is_number
 from batuta.expr.printing import plain, plain_text
 from batuta.expr.run import Run
-
-_MOST_LEVELS = 50
 
 
 def _required(value: Any, name: str, argument: str) -> str:
@@ -25,14 +24,17 @@ def _optional(value: Any, name: str, argument: str) -> str | None:
     return None if value is None else _required(value, name, argument)
 
 
-def hashable(value: Any, level: int = 0) -> Any:
+def hashable(value: Any, level: int = 0, nodes: Nodes | None = None) -> Any:
     """An argument of a fact: maps as sorted tuples of pairs, lists as tuples."""
-    if level > _MOST_LEVELS:
-        raise LimitError("An argument is nested too deeply")
+    nodes = nodes or Nodes()
+    if isinstance(value, (list, dict)):
+        nodes.take(len(value), level)
     if isinstance(value, dict):
-        return tuple(sorted((plain_text(key), hashable(item, level + 1)) for key, item in value.items()))
+        return tuple(
+            sorted((plain_text(key), hashable(item, level + 1, nodes)) for key, item in value.items())
+        )
     if isinstance(value, list):
-        return tuple(hashable(item, level + 1) for item in value)
+        return tuple(hashable(item, level + 1, nodes) for item in value)
     return plain(value)
 
 

@@ -6,6 +6,7 @@ from typing import Any
 
 from batuta.clock import SystemClock
 from batuta.expr import operators
+from batuta.expr.budget import Nodes
 from batuta.expr.catalogue import function
 from batuta.expr.dates import moment as moments
 from batuta.expr.errors import (
@@ -181,25 +182,26 @@ def _render_value(run: Run, name: str, value: Any, recursive: bool) -> Any:
         raise LimitError(f"More than {most} calls of `render` inside each other")
     run.render_depth += 1
     try:
-        return _render_deep(run, value, recursive, 0)
+        return _render_deep(run, value, recursive, 0, Nodes())
     except UndefinedError as error:
         raise error.becoming(UndefinedInRenderError) from None
     finally:
         run.render_depth -= 1
 
 
-def _render_deep(run: Run, value: Any, recursive: bool, level: int) -> Any:
+def _render_deep(run: Run, value: Any, recursive: bool, level: int, nodes: Nodes) -> Any:
     if isinstance(value, str):
         return _render_text(run, value, recursive)
-    if level > 100:
-        raise LimitError("A value is nested too deeply to be rendered")
+    if isinstance(value, (list, dict)):
+        nodes.take(len(value), level)
     if isinstance(value, list):
-        return [_render_deep(run, item, recursive, level + 1) for item in value]
+        return [_render_deep(run, item, recursive, level + 1, nodes) for item in value]
     if isinstance(value, dict):
         rendered: dict[Any, Any] = {}
         for key, item in value.items():
             rendered.setdefault(
-                _render_deep(run, key, recursive, level), _render_deep(run, item, recursive, level + 1)
+                _render_deep(run, key, recursive, level, nodes),
+                _render_deep(run, item, recursive, level + 1, nodes),
             )
         return rendered
     return value

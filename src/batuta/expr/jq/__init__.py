@@ -1,6 +1,6 @@
 """jq programs, evaluated here and within the budgets of the rendering.
 
-The C library cannot be interrupted, reads the environment and runs patterns of unbounded cost; this one does neither.
+The C library cannot be interrupted, reads the environment and runs patterns of unbounded cost.
 The pipeline is `parser`, `machine`, `builtins`; `prelude` holds what is written in jq itself.
 """
 

@@ -241,7 +241,8 @@ def _until(run: Run, env: Environment, arguments: Arguments, value: Any, path: P
     condition, update = arguments
     while not any(truth(found) for found in values(run, condition, env, value)):
         run.tick()
-        for value in values(run, update, env, value):  # noqa: B020
+        for following in values(run, update, env, value):
+            value = following
             break
         else:
             return
@@ -253,7 +254,8 @@ def _repeat(run: Run, env: Environment, arguments: Arguments, value: Any, path: 
     while True:
         run.tick()
         yield value, None
-        for value in values(run, arguments[0], env, value):  # noqa: B020
+        for following in values(run, arguments[0], env, value):
+            value = following
             break
         else:
             return
@@ -464,13 +466,17 @@ def _implode(run: Run, value: Any) -> str:
 
 
 def _reverse(run: Run, value: Any) -> Any:
-    if isinstance(value, str):
-        return value[::-1]
-    return [] if value is None else [item for _, item in reversed(iterate(value))]
+    if value is None:
+        return []
+    if not isinstance(value, list):
+        raise JqError(f"Cannot reverse {describe(value)}")
+    return value[::-1]
 
 
 def _transpose(run: Run, value: Any) -> list[Any]:
     rows = [item for _, item in iterate(value)]
+    if not all(isinstance(row, list) for row in rows):
+        raise JqError(f"{describe(value)} has rows that are no arrays")
     width = max((len(row) for row in rows), default=0)
     run.grow(width * len(rows))
     return [[index(row, at) for row in rows] for at in range(width)]

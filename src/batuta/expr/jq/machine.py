@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from decimal import Decimal
 from typing import Any
 
-from batuta.expr.errors import LimitError
+from batuta.expr.budget import Nodes
 from batuta.expr.jq.parser import Node
 from batuta.expr.kinds import is_number
 from batuta.expr.printing import json_text, scalar
@@ -19,7 +19,6 @@ from batuta.expr.run import Run
 
 Path = tuple[Any, ...] | None
 Stream = Iterator[tuple[Any, Path]]
-_MOST_LEVELS = 200
 
 
 class JqError(Exception):
@@ -58,21 +57,22 @@ def message_of(value: Any) -> str:
     return value if isinstance(value, str) else f"{json_text(value):.200} (not a string)"
 
 
-def prepare(value: Any, level: int = 0) -> Any:
+def prepare(value: Any, level: int = 0, nodes: Nodes | None = None) -> Any:
     """A value of a template as jq sees it: plain JSON, entries of maps that are null left out."""
-    if level > _MOST_LEVELS:
-        raise LimitError("A value is nested too deeply for jq")
     kind = type(value)
     if kind is str or value is None or kind is bool or kind is float or kind is int:
         return value
+    nodes = nodes or Nodes()
+    if isinstance(value, (dict, list, tuple)):
+        nodes.take(len(value), level)
     if isinstance(value, dict):
         return {
-            key if type(key) is str else scalar(key): prepare(item, level + 1)
+            key if type(key) is str else scalar(key): prepare(item, level + 1, nodes)
             for key, item in value.items()
             if item is not None
         }
     if isinstance(value, (list, tuple)):
-        return [prepare(item, level + 1) for item in value]
+        return [prepare(item, level + 1, nodes) for item in value]
     if isinstance(value, int):
         return int(value)
     if isinstance(value, (float, Decimal)):
@@ -100,10 +100,8 @@ def type_of(value: Any) -> str:
     return _RANKS.get(type(value), "object")
 
 
-def order(value: Any, level: int = 0) -> Any:
+def order(value: Any, level: int = 0, nodes: Nodes | None = None) -> Any:
     """A key that sorts values as jq orders them."""
-    if level > _MOST_LEVELS:
-        raise LimitError("A value is nested too deeply for jq")
     if value is None:
         return (0,)
     if isinstance(value, bool):
@@ -112,10 +110,12 @@ def order(value: Any, level: int = 0) -> Any:
         return (3, -math.inf if value != value else value)
     if isinstance(value, str):
         return (4, value)
+    nodes = nodes or Nodes()
+    nodes.take(len(value), level)
     if isinstance(value, list):
-        return (5, [order(item, level + 1) for item in value])
+        return (5, [order(item, level + 1, nodes) for item in value])
     keys = sorted(value)
-    return (6, keys, [order(value[key], level + 1) for key in keys])
+    return (6, keys, [order(value[key], level + 1, nodes) for key in keys])
 
 
 def describe(value: Any) -> str:
@@ -339,6 +339,7 @@ def _alternative(run: Run, node: Node, env: Environment, value: Any, path: Path)
                 found = True
                 yield result, place
     except JqError:
+        # As in jq: failures on the left count as no value there.
         pass
     if not found:
         yield from evaluate(run, node[2], env, value, path)

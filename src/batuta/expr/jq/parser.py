@@ -27,8 +27,8 @@ _TOKEN = re.compile(
 )
 _ESCAPES = {"n": "\n", "t": "\t", "r": "\r", "b": "\b", "f": "\f", "/": "/", "\\": "\\", '"': '"'}
 _KEYWORDS = frozenset(
-    ["def", "if", "then", "elif", "else", "end", "as", "reduce", "foreach", "try", "catch", "label", "import", "include", "and", "or", "not"]
-) - {"not"}
+    "def if then elif else end as reduce foreach try catch label import include and or".split()  # noqa: SIM905
+)
 _ASSIGNMENTS = frozenset({"=", "|=", "+=", "-=", "*=", "/=", "%=", "//="})
 _COMPARISONS = frozenset({"==", "!=", "<", "<=", ">", ">="})
 

@@ -42,17 +42,21 @@ def datesub(u; n): . - n;
 def ascii: [.] | implode;
 def finites: select(isinfinite or isnan | not);
 def normals: select(isnormal);
-def combinations: if length == 0 then [] else .[0][] as $x | (.[1:] | combinations) as $rest | [$x] + $rest end;
+def combinations:
+  if length == 0 then [] else .[0][] as $x | (.[1:] | combinations) as $rest | [$x] + $rest end;
 def combinations(n): . as $set | [range(n)] | map($set) | combinations;
-def walk(f): def each: if type == "object" then map_values(each) elif type == "array" then map(each) else . end | f;
+def walk(f):
+  def each: if type == "object" then map_values(each) elif type == "array" then map(each) else . end | f;
   each;
 def test(re): test(re; null);
 def match(re): match(re; null);
 def capture(re): capture(re; null);
-def capture(re; flags): match(re; flags) | [.captures[] | select(.name != null) | {key: .name, value: .string}]
+def capture(re; flags):
+  match(re; flags) | [.captures[] | select(.name != null) | {key: .name, value: .string}]
   | from_entries;
 def scan(re): scan(re; null);
-def scan(re; flags): match(re; "g" + flags) | if (.captures | length) > 0 then [.captures[].string] else .string end;
+def scan(re; flags):
+  match(re; "g" + flags) | if (.captures | length) > 0 then [.captures[].string] else .string end;
 def splits(re): splits(re; null);
 def splits(re; flags): split(re; flags) | .[];
 def sub(re; text): sub(re; text; "");
@@ -60,14 +64,18 @@ def gsub(re; text): sub(re; text; "g");
 def gsub(re; text; flags): sub(re; text; flags + "g");
 def env: {};
 def IN(source): . as $wanted | any(source; . == $wanted);
-def IN(wanted; source): any(wanted; . as $one | any(source; . == $one));
+def IN(wanted; source):
+  any(wanted; . as $one | any(source; . == $one));
 def INDEX(source; f): reduce source as $row ({}; . + {($row | f | tostring): $row});
 def INDEX(f): INDEX(.[]; f);
-def tostream: path(def each: (.[]? | each), .; each) as $p | getpath($p)
+def tostream:
+  path(def each: (.[]? | each), .; each) as $p | getpath($p)
   | reduce path(.[]?) as $q ([$p, .]; [$p + $q]);
 def del(f): delpaths([path(f)]);
-def ltrimstr($x): if type == "string" and ($x | type) == "string" and startswith($x) then .[($x | length):] else . end;
-def rtrimstr($x): if type == "string" and ($x | type) == "string" and endswith($x) and ($x | length) > 0
+def ltrimstr($x):
+  if type == "string" and ($x | type) == "string" and startswith($x) then .[($x | length):] else . end;
+def rtrimstr($x):
+  if type == "string" and ($x | type) == "string" and endswith($x) and ($x | length) > 0
   then .[:length - ($x | length)] else . end;
 .
 """
