@@ -173,6 +173,7 @@ async def test_python_dependencies_are_installed_inside_the_container(shop, engi
             "taskRunner": {"type": "io.kestra.plugin.scripts.runner.docker.Docker", "host": engine.host},
             "script": "print('hi')",
             "dependencies": ["requests>=2"],
+            "env": {"PIP_NO_INDEX": "1"},
         }
     )
 

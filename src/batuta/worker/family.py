@@ -6,6 +6,7 @@ import asyncio
 import os
 import signal
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 from batuta.worker.warden import MARK
@@ -82,8 +83,8 @@ class Family:
         """Ask all members to end, then end them. Returns when none is left."""
         members = await asyncio.to_thread(self.members)
         if members and grace_seconds > 0:
-            _signal(members, signal.SIGTERM)
-            _signal(members, signal.SIGCONT)
+            self._signal(members, signal.SIGTERM)
+            self._signal(members, signal.SIGCONT)
             loop = asyncio.get_running_loop()
             deadline = loop.time() + grace_seconds
             pause = _LOOK_SECONDS
@@ -94,14 +95,15 @@ class Family:
         for _ in range(_MOST_ROUNDS):
             if not members:
                 return
-            _signal(members, signal.SIGKILL)
+            self._signal(members, signal.SIGKILL)
             await asyncio.sleep(_LOOK_SECONDS)
             members = await asyncio.to_thread(self.members)
 
-
-def _signal(pids: list[int], number: signal.Signals) -> None:
-    for pid in pids:
-        try:
-            os.kill(pid, number)
-        except (ProcessLookupError, PermissionError):
-            continue
+    def _signal(self, pids: list[int], number: signal.Signals) -> None:
+        """Signal the group at one blow, so that none of it can slip away, and then each that has left it."""
+        with suppress(ProcessLookupError, PermissionError):
+            os.killpg(self.leader, number)
+        for pid in pids:
+            with suppress(ProcessLookupError, PermissionError):
+                if os.getpgid(pid) != self.leader:
+                    os.kill(pid, number)

@@ -23,6 +23,7 @@ _UNITS = {"": 1, "k": 1024, "m": 1024**2, "g": 1024**3, "t": 1024**4}
 _MOST_LABEL_CHARACTERS = 63
 _HOST_GATEWAY = "host.docker.internal:host-gateway"
 _CHUNK_BYTES = 262_144
+_MOST_LINE_BYTES = 8 * 1024 * 1024
 
 
 async def run_in_container(docker: Docker, ctx: RunContext, command: Command) -> RunnerResult:
@@ -75,7 +76,8 @@ async def _listen(engine: Engine, container: str, command: Command) -> None:
     async for stream, piece in engine.logs(container):
         if stream not in waiting:
             continue
-        *lines, waiting[stream] = (waiting[stream] + piece).split(b"\n")
+        *lines, rest = (waiting[stream] + piece).split(b"\n")
+        waiting[stream] = rest[:_MOST_LINE_BYTES]
         for line in lines:
             says[stream](line.decode("utf-8", "replace").removesuffix("\r"))
     for stream, rest in waiting.items():

@@ -43,7 +43,7 @@ class Request(HttpTask):
     async def run(self, ctx: RunContext) -> Output:
         """Call."""
         async with self.exchange(ctx) as answer:
-            body = b""
+            body = bytearray()
             async for chunk in answer.aiter_bytes():
                 body += chunk
                 if len(body) > MOST_BODY_BYTES:
