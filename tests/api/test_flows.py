@@ -311,3 +311,26 @@ async def test_an_import_names_what_could_not_be_stored(api: Api):
 
     assert failed == ["broken"]
     assert (await api.call("GET", "/flows/search"))["total"] == 1
+
+
+async def test_sources_are_searched_line_by_line(hello: Api):
+    page = await hello.call("GET", "/flows/source?q=hello")
+    exact = await hello.call("GET", "/flows/source?q=hello&caseSensitive=true&wholeWord=true")
+
+    (found,) = page["results"]
+    assert [hit["line"] for hit in found["matches"]] == [1, 12]
+    assert found["fragments"][1] == 'message: "[mark]Hello[/mark] {{ inputs.who }}"'
+    assert found["model"]["id"] == "hello"
+    assert [hit["line"] for hit in exact["results"][0]["matches"]] == [1]
+    await hello.call("GET", "/flows/source?q=(&regex=true", expect=422)
+    await hello.call("GET", "/flows/source", expect=400)
+
+
+async def test_lists_as_tables(hello: Api):
+    done = await hello.run("company.team/hello")
+
+    flows = await hello.call("GET", "/flows/export/by-query/csv")
+    executions = await hello.call("GET", "/executions/export/by-query/csv")
+
+    assert flows.splitlines()[1] == "company.team,hello,1,false,,team:data"
+    assert executions.splitlines()[1].startswith(f"{done['id']},company.team,hello,1,SUCCESS,")

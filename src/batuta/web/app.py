@@ -10,6 +10,7 @@ from __future__ import annotations
 from litestar import Litestar
 from litestar.di import Provide
 
+from batuta.engine.world import World
 from batuta.ports import Ports
 from batuta.settings.tree import Settings
 from batuta.web import access, front, problem
@@ -19,6 +20,7 @@ from batuta.web.api import (
     executions_files,
     flows,
     flows_bulk,
+    flows_source,
     kv,
     logs,
     metrics,
@@ -31,6 +33,7 @@ from batuta.web.site import Site
 RESOURCES = [
     flows,
     flows_bulk,
+    flows_source,
     executions,
     executions_bulk,
     executions_files,
@@ -44,9 +47,14 @@ RESOURCES = [
 """Modules with a list `ROUTES`; the order has no meaning."""
 
 
-def create_app(ports: Ports, settings: Settings, guard: access.Guard = access.OPEN) -> front.Front:
-    """The ASGI application of one web service."""
-    site = Site(ports, settings, guard)
+def create_app(
+    ports: Ports, settings: Settings, *, guard: access.Guard = access.OPEN, world: World | None = None
+) -> front.Front:
+    """The ASGI application of one web service.
+
+    `world` is what expressions are told about this installation when somebody evaluates one.
+    """
+    site = Site(ports, settings, guard, world)
     routes = [route for resource in RESOURCES for route in resource.ROUTES]
     router = Litestar(
         route_handlers=[*routes, *misc.ROOT_ROUTES],

@@ -34,12 +34,14 @@ class Stored(msgspec.Struct, frozen=True):
 class Site:
     """One web service."""
 
-    def __init__(self, ports: Ports, settings: Settings, guard: Guard = OPEN) -> None:
+    def __init__(
+        self, ports: Ports, settings: Settings, guard: Guard = OPEN, world: World | None = None
+    ) -> None:
         self.ports = ports
         self.settings = settings
         self.guard = guard
         self.lookups = Lookups(ports)
-        self.world = World(url=settings.base_url, recursive_rendering=settings.recursive_rendering)
+        self.world = world or World(url=settings.base_url, recursive_rendering=settings.recursive_rendering)
         self._parsed: OrderedDict[tuple[str, str, int], Stored] = OrderedDict()
 
     def now(self) -> datetime:

@@ -5,32 +5,74 @@ from __future__ import annotations
 from typing import Any
 
 import msgspec
-from litestar import Request
+from litestar import Request, Response
 
+from batuta import iso8601
 from batuta.errors import InvalidRequest
-from batuta.store.port import Order, Search
+from batuta.model.execution import Execution
+from batuta.store.port import Criteria, Order, Search
 from batuta.web import bulk, filters, forms, operations, query
 from batuta.web.api.executions import removal_of
-from batuta.web.routes import delete, post
+from batuta.web.routes import delete, get, post
 from batuta.web.site import GivenSite, Site
+from batuta.web.tables import table
 
 Json = dict[str, Any]
 PAGE = 1000
 
 
+async def all_of(site: Site, criteria: Criteria) -> list[Execution]:
+    """Every execution that fits, oldest first."""
+    order = (Order("state.startDate"), Order("id"))
+    found: list[Execution] = []
+    while True:
+        page = await site.ports.store.executions.search(
+            Search(criteria=criteria, order=order, offset=len(found), limit=PAGE)
+        )
+        found += page.results
+        if not page.results or len(found) >= page.total:
+            return found
+
+
 async def found_ids(request: Request[Any, Any, Any], site: Site) -> list[str]:
     """Ids of all executions that the filters of a request find."""
     criteria = filters.criteria_of_change(query.of(request), filters.EXECUTIONS, site.now())
-    ids: list[str] = []
-    while True:
-        page = await site.ports.store.executions.search(
-            Search(
-                criteria=criteria, order=(Order("state.startDate"), Order("id")), offset=len(ids), limit=PAGE
-            )
+    return [execution.id for execution in await all_of(site, criteria)]
+
+
+@get("/executions/export/by-query/csv")
+async def export_csv(request: Request[Any, Any, Any], site: GivenSite) -> Response[str]:
+    """The executions that fit as a table."""
+    criteria = filters.criteria(query.of(request), filters.EXECUTIONS, site.now())
+    now = site.now()
+    rows = (
+        (
+            each.id,
+            each.namespace,
+            each.flow_id,
+            each.revision,
+            each.state.current,
+            iso8601.format_instant(each.state.started_at),
+            None if each.state.ended_at is None else iso8601.format_instant(each.state.ended_at),
+            iso8601.format_duration(each.state.duration(now)),
+            ",".join(f"{label.key}:{label.value}" for label in each.labels),
         )
-        ids += [execution.id for execution in page.results]
-        if not page.results or len(ids) >= page.total:
-            return ids
+        for each in await all_of(site, criteria)
+    )
+    return table("executions.csv", _COLUMNS, rows)
+
+
+_COLUMNS = (
+    "id",
+    "namespace",
+    "flowId",
+    "flowRevision",
+    "state.current",
+    "state.startDate",
+    "state.endDate",
+    "state.duration",
+    "labels",
+)
 
 
 def _acts(method: Any, path: str, operation: operations.Operation) -> list[Any]:
@@ -93,6 +135,7 @@ async def remove_by_query(request: Request[Any, Any, Any], site: GivenSite) -> J
 
 
 ROUTES = [
+    export_csv,
     *_acts(delete, "kill", operations.KILL_MANY),
     *_acts(post, "restart", operations.RESTART),
     *_acts(post, "pause", operations.PAUSE),

@@ -22,6 +22,7 @@ from batuta.model.execution import Execution
 from batuta.storage import uris
 from batuta.web import forms, problem, query
 from batuta.web.access import Action
+from batuta.web.downloads import attachment
 from batuta.web.routes import get, post
 from batuta.web.shapes import execution as shape
 from batuta.web.site import GivenSite, Site
@@ -61,12 +62,6 @@ async def download(
     return Stream(
         site.ports.storage.stream(uri), media_type="application/octet-stream", headers=attachment(name)
     )
-
-
-def attachment(name: str) -> dict[str, str]:
-    """The header by which a browser saves a file under its name."""
-    plain = name.encode("ascii", "replace").decode().replace('"', "_").replace("\\", "_")
-    return {"Content-Disposition": f"attachment; filename=\"{plain}\"; filename*=utf-8''{quote(name)}"}
 
 
 async def _readable(site: Site, execution_id: str) -> Execution:

@@ -16,12 +16,13 @@ from batuta.errors import BatutaError, NotFound
 from batuta.model.flow import FlowKey, FlowRevision
 from batuta.store.port import AllOf, Condition, Criteria
 from batuta.web import filters, forms, query, saving
-from batuta.web.api.executions_files import attachment
 from batuta.web.api.flows import all_of, source_of
+from batuta.web.downloads import attachment
 from batuta.web.rejections import Invalid, Part
 from batuta.web.routes import delete, get, post
 from batuta.web.shapes import flow as shape
 from batuta.web.site import GivenSite, Site
+from batuta.web.tables import table
 
 Json = dict[str, Any]
 MOST_FILES = 10_000
@@ -184,17 +185,19 @@ def _zip(revisions: Sequence[FlowRevision]) -> Response[bytes]:
 @get("/flows/export/by-query/csv")
 async def export_csv(request: Request[Any, Any, Any], site: GivenSite) -> Response[str]:
     """The flows that fit as a table."""
-    import csv
-
     revisions = await all_of(site, filters.criteria(query.of(request), filters.FLOWS, site.now()))
-    target = io.StringIO()
-    writer = csv.writer(target, lineterminator="\n")
-    writer.writerow(["namespace", "id", "revision", "disabled", "description", "labels"])
-    for each in revisions:
-        labels = ",".join(f"{label.key}:{label.value}" for label in each.labels)
-        disabled = str(each.disabled).lower()
-        writer.writerow([each.namespace, each.id, each.revision, disabled, each.description or "", labels])
-    return Response(target.getvalue(), media_type="text/csv", headers=attachment("flows.csv"))
+    rows = (
+        (
+            each.namespace,
+            each.id,
+            each.revision,
+            each.disabled,
+            each.description,
+            ",".join(f"{label.key}:{label.value}" for label in each.labels),
+        )
+        for each in revisions
+    )
+    return table("flows.csv", ("namespace", "id", "revision", "disabled", "description", "labels"), rows)
 
 
 # Enable, disable, delete

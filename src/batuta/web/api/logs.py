@@ -12,7 +12,7 @@ from batuta.model.task import LogLevel
 from batuta.store.port import Search
 from batuta.web import filters, query, stream
 from batuta.web.access import Action
-from batuta.web.api.executions_files import attachment
+from batuta.web.downloads import attachment
 from batuta.web.routes import delete, get, nothing
 from batuta.web.shapes import records
 from batuta.web.site import GivenSite, Site
