@@ -183,6 +183,7 @@ def split(run: Run, value: Any, delimiter: Any, limit: Any = 0) -> list[Any]:
             break
         if stop == 0:
             continue
+        run.tick()
         run.grow(1)
         parts.append(text[end:start])
         end = stop
@@ -196,7 +197,10 @@ def split(run: Run, value: Any, delimiter: Any, limit: Any = 0) -> list[Any]:
 
 
 def _matches(text: str, mark: str) -> Any:
-    if mark and not re.search(r"[\\^$.|?*+()\[\]{}]", mark):
+    if not mark:
+        yield from ((place, place) for place in range(len(text)))
+        return
+    if not re.search(r"[\\^$.|?*+()\[\]{}]", mark):
         start = text.find(mark)
         while start >= 0:
             yield start, start + len(mark)
