@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import msgspec
+
 from batuta.model.state import State
+from batuta.worker.attempt import Attempt
+from tests.support.workshop import task_of
 
 
 async def test_log_writes_each_message_at_its_level(shop):
@@ -24,6 +28,35 @@ async def test_echo_is_log_of_old(shop):
     await shop.run({"type": "io.kestra.core.tasks.debugs.Echo", "format": "{{ flow.id }}", "level": "DEBUG"})
 
     assert await shop.log() == ["DEBUG nightly_load"]
+
+
+async def test_the_log_of_the_execution_becomes_a_file(shop):
+    from batuta.plugins.rows import read_row
+
+    inputs = shop.inputs({"type": "core.log.Log", "message": ["one", "two"], "level": "WARN"})
+    await Attempt(shop.bench, inputs, 0).run()
+    await shop.bench.journal.flush()
+    fetch = msgspec.structs.replace(inputs, task=task_of({"id": "f", "type": "core.log.Fetch"}))
+    none = msgspec.structs.replace(
+        inputs, task=task_of({"id": "f", "type": "core.log.Fetch", "level": "ERROR", "tasksId": ["t"]})
+    )
+
+    found = await Attempt(shop.bench, fetch, 0).run()
+    nothing = await Attempt(shop.bench, none, 0).run()
+
+    rows = [read_row(line) for line in (await shop.content(found.outputs["uri"])).splitlines()]
+    assert (found.outputs["size"], nothing.outputs["size"]) == (2, 0)
+    assert [(row["level"], row["message"], row["taskId"]) for row in rows] == [
+        ("WARN", "one", "t"),
+        ("WARN", "two", "t"),
+    ]
+
+
+async def test_the_log_of_an_execution_that_is_not_there_fails(shop):
+    outcome = await shop.run({"type": "core.log.Fetch", "executionId": "none"})
+
+    assert outcome.state is State.FAILED
+    assert await shop.log() == ["ERROR There is no execution `none` in `company.team`"]
 
 
 async def test_return_gives_its_value_and_measures_it(shop):

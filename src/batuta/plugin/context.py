@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from datetime import timedelta
 from pathlib import Path
 from typing import Any, Protocol
 
+from batuta.model.records import LogLine
 from batuta.model.task import LogLevel
 
 
@@ -103,13 +104,13 @@ class Files(Protocol):
         """Copy namespace files into the working directory; how many (triggers-and-stores spec A16.2)."""
 
     async def collect(self, patterns: Sequence[str]) -> dict[str, str]:
-        """Store and remove the files that match `outputFiles` globs; relative path -> URI (plugins spec B2)."""
+        """Store and remove the files that match `outputFiles` globs; path -> URI (plugins spec B2)."""
 
     async def collect_below(self, folder: Path) -> dict[str, str]:
         """Store and remove every regular file below a folder; path relative to the folder -> URI."""
 
     async def purge_execution(self) -> list[str]:
-        """Remove every file of this execution: inputs, task files, trigger files. The URIs that were there."""
+        """Remove all files of this execution, of inputs, tasks and triggers; the URIs that were there."""
 
     @property
     def cache_dir(self) -> Path:
@@ -190,7 +191,7 @@ class Processes(Protocol):
         on_stdout: OnLine,
         on_stderr: OnLine,
     ) -> int:
-        """Run a program to its end and give its exit code; 128 and the signal's number when a signal ended it.
+        """Run a program to its end and give its exit code; 128 + n when signal n ended it.
 
         `env` is laid over the worker's own environment, less what is the server's own (plugins spec B6.1).
 
@@ -209,7 +210,16 @@ class RunContext(InlineContext, Protocol):
         """Render a template, fetching what it asks for. `render` knows only what was fetched before."""
 
     async def native(self, template: str, **extra: Any) -> Any:
-        """Render a template to a value: that of its expression, where it is a single one (expressions spec §12)."""
+        """Render to a value: that of the expression, where it is a single one (expressions spec §12)."""
+
+    def log_of(
+        self, execution_id: str, *, least: LogLevel, task_ids: Sequence[str] = ()
+    ) -> AsyncIterator[list[LogLine]]:
+        """The log of an execution of the namespace, in pages: lines from a level up, of some tasks or all.
+
+        Raises:
+            TaskError: there is no such execution in the namespace.
+        """
 
     @property
     def processes(self) -> Processes:

@@ -18,6 +18,7 @@ TYPES: dict[str, str] = {
     "io.kestra.plugin.core.kv.GetKeys": "batuta.plugins.core.kv.get_keys:GetKeys",
     "io.kestra.plugin.core.kv.Put": "batuta.plugins.core.kv.put:Put",
     "io.kestra.plugin.core.kv.Set": "batuta.plugins.core.kv.set:Set",
+    "io.kestra.plugin.core.log.Fetch": "batuta.plugins.core.log.fetch:Fetch",
     "io.kestra.plugin.core.log.Log": "batuta.plugins.core.log.log:Log",
     "io.kestra.plugin.core.metric.Publish": "batuta.plugins.core.metric.publish:Publish",
     "io.kestra.plugin.core.output.OutputValues": "batuta.plugins.core.output.output_values:OutputValues",
@@ -68,5 +69,6 @@ TYPES: dict[str, str] = {
 ALIASES: dict[str, str] = {
     "io.kestra.core.tasks.storages.PurgeExecution": "io.kestra.plugin.core.storage.PurgeCurrentExecutionFiles",
     "io.kestra.plugin.core.storage.PurgeExecution": "io.kestra.plugin.core.storage.PurgeCurrentExecutionFiles",
+    "io.kestra.plugin.kestra.logs.Fetch": "io.kestra.plugin.core.log.Fetch",
     "io.kestra.plugin.scripts.runner.docker.DockerTaskRunner": "io.kestra.plugin.scripts.runner.docker.Docker",
 }

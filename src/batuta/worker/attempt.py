@@ -165,6 +165,7 @@ class Attempt:
             files=files,
             kv=NamespaceKv(bench.ports.store.kv, bench.ports.clock, execution.namespace),
             processes=ChildProcesses(bench.warden, settings.kill_grace_seconds, bench.journal.room),
+            store=bench.ports.store,
             renderer=Renderer(names, bench.lookups, execution, self.inputs.options, masks.learn),
         )
 

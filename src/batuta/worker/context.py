@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from typing import Any, Protocol
 
 import msgspec
 
 from batuta import expr
+from batuta.errors import TaskError
 from batuta.model.execution import Execution, TaskRun
 from batuta.model.flow import Flow
-from batuta.model.task import Task
+from batuta.model.records import LogLine
+from batuta.model.task import LogLevel, Task
 from batuta.store.batch import Job
+from batuta.store.port import Store
 from batuta.worker.files import AttemptFiles
 from batuta.worker.kv import NamespaceKv
 from batuta.worker.logs import AttemptLog, AttemptMetrics
 from batuta.worker.process import ChildProcesses
 from batuta.worker.render import Renderer
+
+LOG_PAGE_LINES = 1_000
 
 
 class AttemptInputs(msgspec.Struct, frozen=True, kw_only=True):
@@ -67,6 +72,7 @@ class AttemptContext:
         kv: NamespaceKv,
         processes: ChildProcesses,
         renderer: Renderer,
+        store: Store,
     ) -> None:
         self.identity = identity
         self.log = log
@@ -75,6 +81,7 @@ class AttemptContext:
         self.kv = kv
         self.processes = processes
         self.renderer = renderer
+        self._store = store
         self._stops: list[ExitStack] = []
         self._cancelled = False
 
@@ -99,6 +106,26 @@ class AttemptContext:
     async def native(self, template: str, **extra: Any) -> Any:
         """Render a template to a value, fetching what it asks for."""
         return await self.renderer.native(template, **extra)
+
+    async def log_of(
+        self, execution_id: str, *, least: LogLevel, task_ids: Sequence[str] = ()
+    ) -> AsyncIterator[list[LogLine]]:
+        """The log of an execution of the same namespace, in pages."""
+        if execution_id != self.identity.execution_id:
+            other = await self._store.executions.get(execution_id)
+            if other is None or other.namespace != self.identity.namespace:
+                raise TaskError(f"There is no execution `{execution_id}` in `{self.identity.namespace}`")
+        after = 0
+        while True:
+            page = await self._store.logs.of_execution(
+                execution_id, least=least, after=after, limit=LOG_PAGE_LINES
+            )
+            lines = [stored.line for stored in page if not task_ids or stored.line.task_id in task_ids]
+            if lines:
+                yield lines
+            if len(page) < LOG_PAGE_LINES:
+                return
+            after = page[-1].id
 
     @contextmanager
     def stopping(self) -> Iterator[ExitStack]:
