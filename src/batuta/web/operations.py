@@ -176,10 +176,10 @@ async def perform(site: Site, execution: Execution, operation: Operation) -> Exe
     refusal = operation.refusal(execution)
     if refusal is not None:
         raise refusal
-    async with waiting.changes(site) as hints:
+    async with site.watches.on(execution.id) as watch:
         await site.ports.inbox.accept(operation.event(execution))
         return await waiting.until(
-            site, hints, execution.id, lambda now: operation.effect(execution, now), waiting.CONFIRM_SECONDS
+            site, watch, execution.id, lambda now: operation.effect(execution, now), waiting.CONFIRM_SECONDS
         )
 
 
@@ -261,8 +261,8 @@ async def _remove(site: Site, executions: Sequence[Execution], removal: Removal)
         site.guard.must(Action.DELETE, execution.namespace)
         if not execution.is_ended:
             ended = await perform(site, execution, kill())
-            async with waiting.changes(site) as hints:
-                await waiting.until(site, hints, ended.id, lambda now: now.settled, waiting.CONFIRM_SECONDS)
+            async with site.watches.on(ended.id) as watch:
+                await waiting.until(site, watch, ended.id, lambda now: now.settled, waiting.CONFIRM_SECONDS)
     await site.ports.store.executions.delete(
         [execution.id for execution in executions], logs=removal.logs, metrics=removal.metrics
     )

@@ -18,6 +18,7 @@ from batuta.model.flow import Flow, FlowKey, FlowRevision
 from batuta.ports import Ports
 from batuta.settings.tree import Settings
 from batuta.web.access import OPEN, Guard
+from batuta.web.watching import Watches
 
 MOST_PARSED = 2_000
 """Revisions that are kept parsed."""
@@ -41,6 +42,7 @@ class Site:
         self.settings = settings
         self.guard = guard
         self.lookups = Lookups(ports)
+        self.watches = Watches(ports.bus)
         self.world = world or World(url=settings.base_url, recursive_rendering=settings.recursive_rendering)
         self._parsed: OrderedDict[tuple[str, str, int], Stored] = OrderedDict()
 

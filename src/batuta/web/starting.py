@@ -123,9 +123,9 @@ async def start(site: Site, flow: Flow, order: Order, form: Form) -> Execution:
     if not order.wait:
         await site.ports.inbox.accept(created, batch=batch)
         return execution
-    async with waiting.changes(site) as hints:
+    async with site.watches.on(execution_id) as watch:
         await site.ports.inbox.accept(created, batch=batch)
-        return await waiting.until(site, hints, execution_id, lambda now: now.settled, waiting.FINISH_SECONDS)
+        return await waiting.until(site, watch, execution_id, lambda now: now.settled, waiting.FINISH_SECONDS)
 
 
 async def resolve(site: Site, flow: Flow, inputs: Sequence[Input], given: Mapping[str, Any]) -> Any:

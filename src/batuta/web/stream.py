@@ -21,6 +21,7 @@ from batuta.web import waiting
 from batuta.web.shapes import execution as shape
 from batuta.web.shapes import records
 from batuta.web.site import Site
+from batuta.web.watching import Stopping, Watch
 
 KEEP_ALIVE_SECONDS = 15.0
 IDLE_SECONDS = 3600.0
@@ -50,14 +51,14 @@ async def appeared(site: Site, execution_id: str) -> Execution:
     found = await site.ports.store.executions.get(execution_id)
     if found is not None:
         return found
-    async with waiting.changes(site) as hints:
+    async with site.watches.on(execution_id) as watch:
         loop = asyncio.get_running_loop()
         end = loop.time() + APPEAR_SECONDS
         while loop.time() < end:
             found = await site.ports.store.executions.get(execution_id)
             if found is not None:
                 return found
-            await waiting.next_hint(hints, execution_id, min(waiting.LOOK_SECONDS, end - loop.time()))
+            await watch.wait(min(waiting.LOOK_SECONDS, max(end - loop.time(), 0)))
     raise NotFound(f"Unable to find the execution {execution_id}")
 
 
@@ -65,8 +66,8 @@ async def execution_events(site: Site, execution_id: str) -> AsyncIterator[bytes
     """`start`, `progress` for each change, `end` once nothing more will happen."""
     loop = asyncio.get_running_loop()
     yield event("start", shape.stub(execution_id))
-    async with waiting.changes(site) as hints:
-        ticks = _Ticks(hints, execution_id)
+    async with site.watches.on(execution_id) as watch:
+        ticks = _Ticks(watch)
         seen: tuple[Any, ...] | None = None
         async for alive in ticks:
             if alive:
@@ -101,8 +102,8 @@ class LogFilter(msgspec.Struct, frozen=True):
 async def log_events(site: Site, execution_id: str, wanted: LogFilter) -> AsyncIterator[bytes]:
     """`start`, `progress` for each line, old ones first, and `end` once no more can come."""
     yield event("start", {})
-    async with site.ports.bus.subscribe(LogsWritten, ExecutionChanged) as hints:
-        ticks = _Ticks(hints, execution_id)
+    async with site.watches.on(execution_id, LogsWritten, ExecutionChanged) as watch:
+        ticks = _Ticks(watch)
         last = 0
         async for alive in ticks:
             if alive:
@@ -131,9 +132,8 @@ async def log_events(site: Site, execution_id: str, wanted: LogFilter) -> AsyncI
 class _Ticks:
     """When to look: at once, after each hint or a second without one. True means: say that we are alive."""
 
-    def __init__(self, hints: AsyncIterator[Any], execution_id: str) -> None:
-        self._hints = hints
-        self._execution_id = execution_id
+    def __init__(self, watch: Watch) -> None:
+        self._watch = watch
         self._loop = asyncio.get_running_loop()
         self._look = True
         self._sent = self._changed = self._loop.time()
@@ -151,7 +151,10 @@ class _Ticks:
             return False
         if self._loop.time() - self._changed > IDLE_SECONDS:
             raise StopAsyncIteration
-        await waiting.next_hint(self._hints, self._execution_id, waiting.LOOK_SECONDS)
+        try:
+            await self._watch.wait(waiting.LOOK_SECONDS)
+        except Stopping:
+            raise StopAsyncIteration from None
         now = self._loop.time()
         if now - self._sent >= KEEP_ALIVE_SECONDS:
             self._sent = now

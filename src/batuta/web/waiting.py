@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
-from typing import Any
+from collections.abc import Callable
 
-from batuta.bus.port import ExecutionChanged
 from batuta.model.execution import Execution
 from batuta.web.rejections import WaitedTooLong
 from batuta.web.site import Site
+from batuta.web.watching import Watch
 
 LOOK_SECONDS = 1.0
 """Longest time between two looks at the rows."""
@@ -19,47 +18,23 @@ FINISH_SECONDS = 3600.0
 """How long `wait=true` waits for the end of an execution."""
 
 
-async def next_hint(hints: AsyncIterator[Any], execution_id: str, seconds: float) -> Any:
-    """The next hint about an execution; None when there is none in time."""
-
-    async def matching() -> Any:
-        async for hint in hints:
-            if hint.execution_id == execution_id:
-                return hint
-        return None
-
-    try:
-        return await asyncio.wait_for(matching(), max(seconds, 0))
-    except TimeoutError:
-        return None
-
-
 async def until(
-    site: Site,
-    hints: AsyncIterator[Any],
-    execution_id: str,
-    reached: Callable[[Execution], bool],
-    seconds: float,
+    site: Site, watch: Watch, execution_id: str, reached: Callable[[Execution], bool], seconds: float
 ) -> Execution:
-    """The execution once `reached` holds. Subscribe to `hints` before asking for the change.
+    """The execution once `reached` holds. Begin to watch before asking for the change.
 
     Raises:
         WaitedTooLong: it does not within `seconds`.
     """
-    clock = asyncio.get_running_loop()
-    end = clock.time() + seconds
+    loop = asyncio.get_running_loop()
+    end = loop.time() + seconds
     while True:
         execution = await site.need_execution(execution_id)
         if reached(execution):
             return execution
-        left = end - clock.time()
+        left = end - loop.time()
         if left <= 0:
             raise WaitedTooLong(
                 f"execution `{execution_id}` is still {execution.state.current} after {seconds:g} s"
             )
-        await next_hint(hints, execution_id, min(LOOK_SECONDS, left))
-
-
-def changes(site: Site) -> Any:
-    """A subscription to changes of executions."""
-    return site.ports.bus.subscribe(ExecutionChanged)
+        await watch.wait(min(LOOK_SECONDS, left))
