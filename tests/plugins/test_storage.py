@@ -75,6 +75,30 @@ async def test_an_empty_file_gives_no_parts_and_no_rule_is_an_error(shop):
     assert (await shop.run(storage("Split", **{"from": source}))).state is State.FAILED
 
 
+@pytest.mark.parametrize(
+    ("batch", "parts"),
+    [({"rows": 2}, ["1\n2\n", "3\n"]), ({"partitions": 2}, ["1\n3\n", "2\n"]), ({}, ["1\n", "2\n", "3\n"])],
+)
+async def test_items_are_split_into_batches_that_a_file_lists(shop, batch, parts):
+    source = await shop.put("items.txt", "1\n2\n3\n")
+
+    outcome = await shop.run(
+        {"type": "core.flow.ForEachItem$ForEachItemSplit", "items": source, "batch": batch}
+    )
+
+    listing = (await shop.content(outcome.outputs["splits"])).decode()
+    assert await contents(shop, listing.splitlines()) == parts
+
+
+async def test_items_that_are_no_stored_file_fail(shop):
+    outcome = await shop.run({"type": "core.flow.ForEachItem$ForEachItemSplit", "items": "a.txt"})
+
+    assert outcome.state is State.FAILED
+    assert await shop.log() == [
+        "ERROR Unable to split the items from a.txt, this is not an internal storage URI!"
+    ]
+
+
 async def test_the_size_of_a_file(shop):
     assert (await shop.run(storage("Size", uri=await shop.put("a", "12345")))).outputs == {"size": 5}
     assert (await shop.run(storage("Size", uri="kestra:///company/team/none"))).state is State.FAILED

@@ -10,6 +10,7 @@ TYPES: dict[str, str] = {
     "io.kestra.plugin.core.debug.Return": "batuta.plugins.core.debug.returning:Return",
     "io.kestra.plugin.core.execution.Assert": "batuta.plugins.core.execution.asserting:Assert",
     "io.kestra.plugin.core.execution.Fail": "batuta.plugins.core.execution.fail:Fail",
+    "io.kestra.plugin.core.flow.ForEachItem$ForEachItemSplit": "batuta.plugins.core.flow.foreach_item_split:ForEachItemSplit",
     "io.kestra.plugin.core.flow.Sleep": "batuta.plugins.core.flow.sleep:Sleep",
     "io.kestra.plugin.core.http.Download": "batuta.plugins.core.http.download:Download",
     "io.kestra.plugin.core.http.Request": "batuta.plugins.core.http.request:Request",

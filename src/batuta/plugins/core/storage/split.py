@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import IO, Annotated
 
+import msgspec
 from msgspec import Meta, field
 
 from batuta.errors import TaskError
@@ -52,26 +53,38 @@ class Split(RunnableTask):
 
     async def run(self, ctx: RunContext) -> Output:
         """Split and store."""
-        source = await local_copy(ctx, self.from_)
-        folder = source.with_suffix(".parts")
-        folder.mkdir()
-        parts = await asyncio.to_thread(self._split, source, folder)
-        source.unlink()
-        return self.Output(uris=[await ctx.files.put(part) for part in parts])
+        cut = Cut(
+            pattern=self.regex_pattern,
+            bytes=self.bytes,
+            partitions=self.partitions,
+            rows=self.rows,
+            separator=self.separator,
+        )
+        return self.Output(uris=await split_file(ctx, self.from_, cut))
 
-    def _split(self, source: Path, folder: Path) -> list[Path]:
+
+class Cut(msgspec.Struct, frozen=True, kw_only=True):
+    """Where to cut a file; of several rules the first one that is set counts."""
+
+    pattern: str | None = None
+    bytes: str | None = None
+    partitions: int | None = None
+    rows: int | None = None
+    separator: str = "\n"
+
+    def apply(self, source: Path, folder: Path, extension: str) -> list[Path]:
+        """The parts in order, as new files of a folder."""
         separator = self.separator.encode()
         lines = pieces(source, separator)
-        parts = Parts(folder, extension_of(self.from_), separator)
-        if self.regex_pattern is not None:
-            group = grouping(self.regex_pattern)
+        parts = Parts(folder, extension, separator)
+        if self.pattern is not None:
+            group = grouping(self.pattern)
             for line in lines:
                 key = group(line)
                 if key is not None:
                     parts.add(key, line)
         elif self.bytes is not None:
-            most = size(self.bytes)
-            number = 0
+            most, number = size(self.bytes), 0
             for line in lines:
                 if parts.size(number) >= most:
                     number += 1
@@ -85,6 +98,16 @@ class Split(RunnableTask):
         else:
             raise TaskError("one of `bytes`, `rows`, `partitions` or `regexPattern` is needed")
         return parts.close()
+
+
+async def split_file(ctx: RunContext, uri: str, cut: Cut) -> list[str]:
+    """Cut a stored file, and store its parts; their URIs in order."""
+    source = await local_copy(ctx, uri)
+    folder = source.with_suffix(".parts")
+    folder.mkdir()
+    parts = await asyncio.to_thread(cut.apply, source, folder, extension_of(uri))
+    source.unlink()
+    return [await ctx.files.put(part) for part in parts]
 
 
 class Parts:
