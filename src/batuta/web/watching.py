@@ -39,13 +39,13 @@ class Watch:
         Raises:
             Stopping: no hint will ever come again.
         """
-        if self._over:
-            raise Stopping
         try:
             async with asyncio.timeout(seconds):
                 await self._woken.wait()
         except TimeoutError:
             return
+        if self._over:
+            raise Stopping
         self._woken.clear()
 
 
