@@ -1,0 +1,1 @@
+"""Turns ticks and the ends of executions into executions. `loop.py` is where to start."""
