@@ -1,7 +1,7 @@
 """How long templates take, next to Jinja2 in the same run: `python bench/expressions.py`.
 
-The targets: a compiled `{{ outputs.extract.uri }}` in at most 5 microseconds, a loop of twenty lines in at most three
-times what Jinja2 needs for the same text.
+The targets: a compiled `{{ outputs.extract.uri }}` in at most 5 microseconds, a loop of twenty lines in at
+most three times what Jinja2 needs for the same text.
 """
 
 from __future__ import annotations
@@ -72,7 +72,9 @@ def main() -> int:
         is_met = ours <= most if most is not None else ours <= 3 * theirs
         missed += not is_met
         target = f"{most} µs" if most is not None else "3 times"
-        print(f"{name:<20}{ours:>12.2f}{theirs:>12.2f}{ours / theirs:>8.2f}  {target}{'' if is_met else ' MISSED'}")
+        print(
+            f"{name:<20}{ours:>12.2f}{theirs:>12.2f}{ours / theirs:>8.2f}  {target}{'' if is_met else ' MISSED'}"
+        )
     return 1 if missed else 0
 
 

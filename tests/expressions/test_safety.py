@@ -42,8 +42,12 @@ def test_an_escape_gives_data_or_an_error(payload: str):
     assert not LEAK.search(result.replace(payload, ""))
 
 
-NAMES = st.sampled_from(["x", "n", "s", "l", "missing", "loop", "x.list", "x.map.k", "x['__class__']", "__class__"])
-LITERALS = st.sampled_from(["1", "0", "1.5", "'a'", '"b#{n}c"', "true", "null", "[]", "[1, 'a']", "{'a': 1}", "12L"])
+NAMES = st.sampled_from(
+    ["x", "n", "s", "l", "missing", "loop", "x.list", "x.map.k", "x['__class__']", "__class__"]
+)
+LITERALS = st.sampled_from(
+    ["1", "0", "1.5", "'a'", '"b#{n}c"', "true", "null", "[]", "[1, 'a']", "{'a': 1}", "12L"]
+)
 OPERATORS = st.sampled_from(
     ["+", "-", "*", "/", "%", "~", "..", "==", "!=", "<", ">=", "??", "???", "isIn", "contains", "and", "or"]
 )

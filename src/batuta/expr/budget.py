@@ -1,7 +1,7 @@
 """How much of a value may be walked through.
 
-A template can make a small value that contains itself many times (`[s, s]`, again and again). Whatever goes through
-nested values counts what it meets, so that such a value is refused instead of being unfolded.
+A template can make a small value that contains itself many times (`[s, s]`, again and again). Whatever goes
+through nested values counts what it meets, so that such a value is refused instead of being unfolded.
 """
 
 from __future__ import annotations

@@ -101,7 +101,7 @@ def _same(left: Any, right: Any, level: int, left_over: list[int]) -> bool:
 
 
 def identity(value: Any, level: int = 0, nodes: Nodes | None = None) -> Any:
-    """A hashable key that is equal for values that are `same`; for `distinct`. One `nodes` serves many calls."""
+    """A hashable key that is equal for values that are `same`. One `nodes` serves many calls."""
     nodes = nodes or Nodes()
     if isinstance(value, bool) or value is None:
         return (type(value), value)

@@ -169,6 +169,8 @@ def _plain(value: Any) -> Any:
         from base64 import b64encode
 
         return b64encode(value).decode()
+    if hasattr(value, "sid"):
+        return value.text  # a symbol
     if isinstance(value, (list, tuple)):
         return [_plain(item) for item in value]
     if hasattr(value, "items"):

@@ -1,7 +1,7 @@
 """The evaluator of jq: a tree, a value and perhaps its path, to a stream of values and paths.
 
-Everything is a generator of pairs `(value, path)`; the path is None unless somebody asked for paths (`path`, `del`,
-assignments). A step is counted for every node, so that endless programs end with the budget.
+Everything is a generator of pairs `(value, path)`; the path is None unless somebody asked for paths (`path`,
+`del`, assignments). A step is counted for every node, so that endless programs end with the budget.
 """
 
 from __future__ import annotations
