@@ -1,8 +1,8 @@
 """Makes `.venv` and installs Batuta into it, with the exact versions of `ci/constraints.txt`.
 
-Runs on the Python of the machine before anything is installed: the standard library only, and no syntax that an old
-Python would refuse before it can be told what is wrong. `run` installs what the examples need, `test` also what the
-checks and the tests need.
+Runs on the Python of the machine before anything is installed: the standard library only, and no syntax that an
+old Python would refuse before it can be told what is wrong. `run` installs what the examples need, `test` also
+what the checks and the tests need.
 """
 
 import hashlib
@@ -24,8 +24,8 @@ def main():
     if sys.version_info < LEAST_PYTHON:
         version = ".".join(map(str, sys.version_info[:3]))
         stop(
-            "Batuta needs Python 3.11 or newer, and `python3` here is %s: "
-            "install a newer one and call `make PYTHON=python3.11 %s`." % (version, purpose)
+            f"Batuta needs Python 3.11 or newer, and this is {version}: "
+            f"install a newer one and call `make PYTHON=python3.11 {purpose}`."
         )
     if purpose == "test":
         need_node()
@@ -67,13 +67,14 @@ def make_venv():
     """Make the environment, if it is not there or does not work."""
     if os.path.exists(PYTHON) and subprocess.run([PYTHON, "-c", "import pip"], check=False).returncode == 0:
         return
-    package = "python%d.%d-venv" % sys.version_info[:2]
+    major, minor = sys.version_info[:2]
+    package = f"python{major}.{minor}-venv"
     try:
         import ensurepip  # noqa: F401 - absent where Debian's package is
     except ImportError:
         if not (may_install_packages() and apt_install(package)):
-            stop("Python's module `venv` is missing: install it with `sudo apt-get install %s`." % package)
-    print("making .venv with Python %d.%d" % sys.version_info[:2], flush=True)
+            stop(f"Python's module `venv` is missing: install it with `sudo apt-get install {package}`.")
+    print(f"making .venv with Python {major}.{minor}", flush=True)
     if subprocess.run([sys.executable, "-m", "venv", "--clear", VENV], check=False).returncode:
         stop("The environment `.venv` could not be made; the lines above say why.")
 
@@ -85,8 +86,10 @@ def install(purpose):
         requirements += dev_requirements()
     stamp = os.path.join(VENV, ".installed-for-" + purpose)
     state = fingerprint()
-    if os.path.exists(stamp) and open(stamp).read() == state:
-        return
+    if os.path.exists(stamp):
+        with open(stamp) as file:
+            if file.read() == state:
+                return
     print("installing Batuta and what it needs", flush=True)
     command = [PYTHON, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "-c", CONSTRAINTS]
     if subprocess.run(command + requirements, check=False).returncode:

@@ -127,7 +127,7 @@ tasks:
     with serving(data) as server:
         create(server, source)
         execution_id = start(server, "interrupted")
-        until(lambda: (tmp_path / "marks").exists())
+        until(lambda: (tmp_path / "marks").exists() and is_running(server, execution_id))
         server.send(signal.SIGKILL)
         server.end()
     with serving(data) as server:
@@ -136,6 +136,12 @@ tasks:
     assert ended["state"]["current"] == "SUCCESS"
     assert [len(run["attempts"]) for run in ended["taskRunList"]] == [2]
     assert (tmp_path / "marks").read_text() == "began\nbegan\n"
+
+
+def is_running(server: Server, execution_id: str) -> bool:
+    """The server has noted that the first attempt began; a worker may be ahead of what is noted."""
+    runs = server.api.get(f"executions/{execution_id}").json().get("taskRunList", [])
+    return [run["state"]["current"] for run in runs] == ["RUNNING"]
 
 
 def until(true: Any) -> None:
