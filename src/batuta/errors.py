@@ -91,6 +91,18 @@ class TaskKilled(TaskError):
     code = "task.killed"
 
 
+class Outdated(Conflict):
+    """Somebody else has changed the object since it was read."""
+
+    code = "request.outdated"
+
+
+class AlreadyFired(Conflict):
+    """The trigger has dealt with this occasion before."""
+
+    code = "trigger.already-fired"
+
+
 class OperatorError(BatutaError):
     """The machine or the configuration does not allow this."""
 

@@ -11,10 +11,18 @@ import yaml
 from batuta import flows
 from batuta.cli import check
 from batuta.plugin import registry
+from batuta.plugin.condition import Condition
+from batuta.plugin.trigger import Trigger
 from tests.docs.documents import ROOT, Block, every
 
 FLOWS = [block for block in every("yaml") if re.search(r"^tasks:", block.text, re.MULTILINE)]
-TYPES = [name for name in registry.names() if "runner" not in name and "$" not in name]
+TRIGGERS = [name for name in registry.names() if issubclass(registry.load(name), Trigger)]
+CONDITIONS = [name for name in registry.names() if issubclass(registry.load(name), Condition)]
+TYPES = [
+    name
+    for name in registry.names()
+    if "runner" not in name and "$" not in name and name not in TRIGGERS and name not in CONDITIONS
+]
 """Types that an author writes into `tasks`: no runner, and no part of another type."""
 
 
@@ -46,3 +54,25 @@ def test_the_example_of_a_type_is_valid_in_a_flow(name):
         tasks = document if isinstance(document, list) else [document]
         source = yaml.safe_dump({"id": "example", "namespace": "docs", "tasks": tasks}, sort_keys=False)
         assert [str(violation) for violation in flows.read(source).violations] == []
+
+
+def _example(name):
+    (example,) = re.findall(r"```yaml\n(.*?)```", inspect.getdoc(registry.load(name)) or "", re.DOTALL)
+    return yaml.safe_load(example)
+
+
+def _problems(trigger):
+    task = {"id": "none", "type": "io.kestra.plugin.core.debug.Return"}
+    document = {"id": "example", "namespace": "docs", "tasks": [task], "triggers": [trigger]}
+    return [str(violation) for violation in flows.read(yaml.safe_dump(document, sort_keys=False)).violations]
+
+
+@pytest.mark.parametrize("name", TRIGGERS)
+def test_the_example_of_a_trigger_is_valid_in_a_flow(name):
+    assert _problems(_example(name)) == []
+
+
+@pytest.mark.parametrize("name", CONDITIONS)
+def test_the_example_of_a_condition_is_valid_in_a_trigger(name):
+    flow_trigger = "io.kestra.plugin.core.trigger.Flow"
+    assert _problems({"id": "other", "type": flow_trigger, "conditions": [_example(name)]}) == []

@@ -14,7 +14,9 @@ from batuta.model.inputs import FlowOutput, Input, InputType
 from batuta.model.task import RetryPolicy, Task
 from batuta.plugin import registry
 from batuta.plugin import schema as class_schema
+from batuta.plugin.condition import Condition
 from batuta.plugin.schema import DRAFT, RUNNER, TASK, Json
+from batuta.plugin.trigger import Trigger
 
 TRIGGER = "trigger"
 _RUNNERS = (".runner.", ".taskrunner.")
@@ -61,7 +63,8 @@ def flow_schema() -> Json:
     common = common_properties(definitions)
     names = registry.names()
     runners = [name for name in names if any(part in name for part in _RUNNERS)]
-    kinds = [name for name in names if name not in runners and ".trigger." not in name]
+    no_tasks = (Trigger, Condition)
+    kinds = [name for name in names if name not in runners and not issubclass(registry.load(name), no_tasks)]
     for name in [*kinds, *runners]:
         shared = common if name in kinds else {}
         definitions[name] = class_schema.task_schema(registry.load(name), shared, definitions)

@@ -6,12 +6,16 @@ from collections.abc import Iterator
 from typing import Any
 
 from batuta import expr
+from batuta.errors import BatutaError
 from batuta.flows import known_types, labels, type_check
 from batuta.flows.section import Section
 from batuta.flows.tasks import ID
 from batuta.model.flow import TriggerDefinition
 from batuta.model.state import State
 from batuta.model.task import LogLevel
+from batuta.plugin import forms
+from batuta.plugin.condition import Condition
+from batuta.plugin.trigger import Trigger
 
 COMMON = frozenset(
     {
@@ -92,6 +96,7 @@ def _check_own(section: Section, found: type_check.Found) -> None:
             if name in section.data:
                 own[name] = section.data[name]
         type_check.check_properties(section, found.cls, own, COMMON, found.name)
+        _check_together(section, found.cls, own)
     elif found.name in known_types.TRIGGERS:
         required, optional = known_types.TRIGGERS[found.name]
         section.refuse_unknown(COMMON | required | optional, found.name)
@@ -102,10 +107,30 @@ def _check_own(section: Section, found: type_check.Found) -> None:
         type_check.warn_unsupported(section, found, "trigger")
     if found.name in _SCHEDULES:
         _check_zone(section)
-    if found.name == _SCHEDULES[0]:
-        _check_cron(section)
     if found.name == _FLOW_TRIGGER and not any(map(section.has, ("conditions", "preconditions", "when"))):
         section.found.warn(section.path, _EVERYTHING, code="flow.trigger-without-filter")
+
+
+def _check_together(section: Section, cls: type[Any], own: dict[str, Any]) -> None:
+    """What the class itself has against properties that are all of the right type."""
+    if not issubclass(cls, Trigger):
+        section.wrong("type", f"{forms.type_name(cls)} is not a trigger")
+        return
+    declared = type_check.fields(cls)
+    form = forms.Form(cls, {name: value for name, value in own.items() if name in declared})
+    if form.findings:
+        return
+    try:
+        built = form.build(_as_written)
+    except BatutaError:
+        return  # a template stands where a value of another type has to; it is checked once it is rendered
+    for problem in built.problems():
+        if not expr.is_template(str(own.get(problem.name))):
+            section.wrong(problem.name, problem.message, hint=problem.hint)
+
+
+def _as_written(text: str) -> str:
+    return text
 
 
 def _check_conditions(section: Section, found: type_check.Found) -> None:
@@ -123,12 +148,11 @@ def _condition_types(section: Section) -> Iterator[str]:
     if found is None:
         return
     yield found.name
-    if found.cls is None and found.name in known_types.CONDITIONS:
-        for name in sorted(known_types.CONDITIONS[found.name]):
-            if not section.has(name):
-                section.wrong(name, "must not be null", hint=f"add `{name}:` to the condition")
-    elif found.cls is None:
+    if found.cls is None or not issubclass(found.cls, Condition):
         section.wrong("type", f"{found.name} is not a condition")
+        return
+    own = {name: value for name, value in section.data.items() if name not in ("type", "version")}
+    type_check.check_properties(section, found.cls, own, ("type", "version"), found.name)
     inner = section.data.get("conditions")
     if isinstance(inner, dict):
         below = section.section("conditions")
@@ -153,73 +177,6 @@ def _check_zone(section: Section) -> None:
     except (ValueError, OSError, KeyError):
         message = f"timezone '({name})' is not a valid time-zone ID"
         section.wrong("timezone", message, hint="use a name such as Europe/Paris or UTC")
-
-
-_CRON_NAMES = {
-    **{
-        name: place
-        for place, name in enumerate(
-            ["JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL", "AUG", "SEP", "OCT", "NOV", "DEC"], 1
-        )
-    },
-    **{name: place for place, name in enumerate(["SUN", "MON", "TUE", "WED", "THU", "FRI", "SAT"])},
-}
-_CRON_FIELDS = (
-    ("second", 0, 59),
-    ("minute", 0, 59),
-    ("hour", 0, 23),
-    ("day of month", 1, 31),
-    ("month", 1, 12),
-    ("day of week", 0, 7),
-)
-_CRON_NICKNAMES = ("@yearly", "@annually", "@monthly", "@weekly", "@daily", "@midnight", "@hourly")
-
-
-def _check_cron(section: Section) -> None:
-    text = section.text("cron")
-    if text is None or expr.is_template(text):
-        return
-    problem = cron_problem(text, with_seconds=section.flag("withSeconds"))
-    if problem is not None:
-        section.wrong(
-            "cron",
-            f"invalid cron expression '{text}': {problem}",
-            hint="five fields, such as `0 9 * * MON-FRI`",
-        )
-
-
-def cron_problem(text: str, *, with_seconds: bool = False) -> str | None:
-    """What is wrong with a cron expression, or None (triggers spec A3.1)."""
-    if text.strip().startswith("@"):
-        return (
-            None if text.strip() in _CRON_NICKNAMES else f"known nicknames are {', '.join(_CRON_NICKNAMES)}"
-        )
-    parts = text.split()
-    fields = _CRON_FIELDS if with_seconds else _CRON_FIELDS[1:]
-    if len(parts) != len(fields):
-        return f"it has {len(parts)} fields instead of {len(fields)}"
-    for part, (name, low, high) in zip(parts, fields, strict=True):
-        for item in part.split(","):
-            if not _is_cron_item(item, low, high):
-                return f"`{item}` is not a {name} from {low} to {high}"
-    return None
-
-
-def _is_cron_item(item: str, low: int, high: int) -> bool:
-    span, slash, step = item.partition("/")
-    if slash and not (step.isascii() and step.isdigit() and int(step) > 0):
-        return False
-    if span == "*":
-        return True
-    first, dash, last = span.partition("-")
-    ends = [_cron_number(each) for each in ((first, last) if dash else (first,))]
-    return all(end is not None and low <= end <= high for end in ends)
-
-
-def _cron_number(text: str) -> int | None:
-    if text.isascii() and text.isdigit() and len(text) < 4:
-        return int(text)
-    return _CRON_NAMES.get(text.upper())
 
 
 def properties_of(trigger: TriggerDefinition) -> dict[str, Any]:

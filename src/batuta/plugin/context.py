@@ -147,6 +147,17 @@ class KvStore(Protocol):
         """Live keys of exactly this namespace that begin with `prefix`, sorted."""
 
 
+class TriggerSwitch(Protocol):
+    """Triggers of flows, as far as a task may change them."""
+
+    async def switch(self, namespace: str, flow_id: str, trigger_id: str, *, on: bool) -> None:
+        """Let a trigger start executions, or keep it from doing so.
+
+        Raises:
+            TaskError: there is no such trigger, or none that can be switched.
+        """
+
+
 class Identity(Protocol):
     """Which attempt this is."""
 
@@ -236,6 +247,10 @@ class RunContext(InlineContext, Protocol):
     @property
     def kv(self) -> KvStore:
         """The key-value store, beginning at the flow's namespace."""
+
+    @property
+    def triggers(self) -> TriggerSwitch:
+        """Triggers of flows."""
 
     @property
     def cancelled(self) -> bool:

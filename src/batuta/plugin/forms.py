@@ -21,6 +21,7 @@ import msgspec
 from batuta import expr, iso8601
 from batuta.errors import TaskError
 from batuta.plugin import registry
+from batuta.plugin.condition import AnyCondition
 from batuta.plugin.task import AnyRunner, AnyTask, Template
 
 Render = Callable[[str], "str | None"]
@@ -193,7 +194,7 @@ def converter(annotation: Any) -> Converter:
         return lambda raw, render: expr_deep(raw, render)
     if annotation is Template:
         return _template
-    if annotation is AnyTask:
+    if annotation is AnyTask or annotation is AnyCondition:
         return lambda raw, render: raw
     if annotation is AnyRunner:
         return _typed_by_name

@@ -18,6 +18,7 @@ from typing import Any, Union, cast, get_args, get_origin
 import msgspec
 
 from batuta.plugin import forms
+from batuta.plugin.condition import AnyCondition
 from batuta.plugin.task import AnyRunner, AnyTask, Template
 
 DRAFT = "http://json-schema.org/draft-07/schema#"
@@ -56,6 +57,8 @@ def _plain_schema(
         return {"$ref": f"#/definitions/{TASK}"}
     if annotation is AnyRunner:
         return {"$ref": f"#/definitions/{RUNNER}"}
+    if annotation is AnyCondition:
+        return {"type": "object", "required": ["type"], "properties": {"type": {"type": "string"}}}
     if origin in (list, tuple, set, frozenset) or annotation in (list, tuple):
         item = type_schema(arguments[0], definitions, dynamic=dynamic) if arguments else {}
         return {"type": "array", "items": item}

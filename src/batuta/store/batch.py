@@ -10,6 +10,7 @@ import msgspec
 from batuta.engine.events import AnyEvent
 from batuta.model.execution import Execution, TaskRun
 from batuta.model.records import LogLine, Metric
+from batuta.model.trigger import Firing, ReadFlow, TriggerKey, TriggerRecord, Window
 
 if TYPE_CHECKING:
     from batuta.model.flow import FlowRevision
@@ -74,6 +75,16 @@ class Batch(msgspec.Struct, kw_only=True):
     """Events to keep until the executor has made their step."""
     consumed: list[int] = []
     """Ids of posted events whose step this batch carries."""
+    triggers: list[TriggerRecord] = []
+    """Records to write: with `version` 0 new ones, else changed ones, for which it is the version that was
+    read. A version that is no longer the present one is an `Outdated` error for the whole batch."""
+    removed_triggers: list[TriggerKey] = []
+    firings: list[Firing] = []
+    """Occasions to note; one that was dealt with already is an `AlreadyFired` error for the whole batch."""
+    windows: list[Window] = []
+    removed_windows: list[tuple[str, str, str | None]] = []
+    """Windows to remove: namespace, flow, name; without a name all of the flow."""
+    read_flows: list[ReadFlow] = []
 
     def __bool__(self) -> bool:
         return any(getattr(self, field) for field in self.__struct_fields__)
@@ -93,3 +104,9 @@ class Batch(msgspec.Struct, kw_only=True):
         self.elapsed_timers += other.elapsed_timers
         self.posted += other.posted
         self.consumed += other.consumed
+        self.triggers += other.triggers
+        self.removed_triggers += other.removed_triggers
+        self.firings += other.firings
+        self.windows += other.windows
+        self.removed_windows += other.removed_windows
+        self.read_flows += other.read_flows

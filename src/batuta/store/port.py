@@ -17,6 +17,7 @@ from batuta.model.flow import FlowKey, FlowRevision
 from batuta.model.records import KvEntry, LogLine, Metric
 from batuta.model.state import State
 from batuta.model.task import LogLevel
+from batuta.model.trigger import TriggerKey, TriggerRecord, Window
 from batuta.store.batch import Batch, Job, PostedEvent, Timer
 
 T = TypeVar("T")
@@ -235,6 +236,60 @@ class Kv(Protocol):
         """Remove expired entries; how many there were."""
 
 
+class Triggers(Protocol):
+    """Records of triggers, and what the scheduler remembers besides. They are written by `Store.commit`."""
+
+    async def get(self, key: TriggerKey) -> TriggerRecord | None:
+        """One record."""
+
+    async def of_flow(self, key: FlowKey) -> list[TriggerRecord]:
+        """Records of a flow, by trigger."""
+
+    async def search(self, search: Search) -> Page[TriggerRecord]:
+        """Fields: q, namespace, flowId, triggerId, triggerState, locked, scope, nextExecutionDate,
+        lastTriggeredDate, startDate, endDate. Columns: triggerId, flowId, namespace, nextExecutionDate, date.
+        """
+
+    async def due(self, now: datetime, most: int) -> list[TriggerRecord]:
+        """Records to look at now, those that wait longest first; none that is locked or switched off."""
+
+    async def next_due(self) -> datetime | None:
+        """When the next record is to be looked at; may be in the past."""
+
+    async def locked(self) -> list[TriggerRecord]:
+        """Records that wait for the end of an execution."""
+
+    async def evaluating(self) -> list[TriggerRecord]:
+        """Records that wait for the end of an evaluation."""
+
+    async def overdue(self, now: datetime) -> list[TriggerRecord]:
+        """Schedules whose next tick is over, whatever holds them."""
+
+    async def has_fired(self, key: TriggerKey, occasion: str) -> bool:
+        """The trigger has dealt with an occasion."""
+
+    async def purge_firings(self, before: datetime) -> int:
+        """Forget occasions that were dealt with before an instant; how many there were."""
+
+    async def window(self, flow: FlowKey, name: str) -> Window | None:
+        """Preconditions of a Flow trigger met so far."""
+
+    async def unread_flows(self) -> list[FlowKey]:
+        """Flows with a newer revision than the one in `Batch.read_flows`."""
+
+    async def listening_flows(self) -> list[FlowKey]:
+        """Flows that listen to other executions."""
+
+    async def mark(self, name: str) -> datetime | None:
+        """How far a recurring piece of work has come."""
+
+    async def put_mark(self, name: str, at: datetime) -> None:
+        """Write down how far it has come."""
+
+    async def ended_since(self, at: datetime, most: int) -> list[Execution]:
+        """Up to `most` executions that ended at or after an instant, in the order of their ends."""
+
+
 class Store(Protocol):
     """The database, whichever it is."""
 
@@ -254,6 +309,8 @@ class Store(Protocol):
     def metrics(self) -> Metrics: ...
     @property
     def kv(self) -> Kv: ...
+    @property
+    def triggers(self) -> Triggers: ...
 
     async def commit(self, batch: Batch) -> list[int]:
         """Do everything in the batch in one durable transaction.
@@ -264,6 +321,8 @@ class Store(Protocol):
 
         Raises:
             AlreadyExists: a flow revision exists.
+            AlreadyFired: a trigger has dealt with an occasion before.
+            Outdated: the record of a trigger was changed by somebody else.
             StoreError: the database refused; nothing of this batch was written.
         """
 
@@ -273,5 +332,5 @@ class Store(Protocol):
 
 __all__ = [
     "AllOf", "AnyOf", "Condition", "Criteria", "Events", "ExecutionKind", "Executions", "Flows", "Jobs", "Kv",
-    "Logs", "Metrics", "Order", "Page", "Search", "State", "Store", "StoredLine", "Timers",
+    "Logs", "Metrics", "Order", "Page", "Search", "State", "Store", "StoredLine", "Timers", "Triggers",
 ]  # fmt: skip

@@ -33,6 +33,8 @@ CREATE TABLE executions (
 	PRIMARY KEY (id)
 );
 
+CREATE INDEX executions_by_end ON executions (ended_at) WHERE ended_at IS NOT NULL;
+
 CREATE INDEX executions_by_flow ON executions (namespace, flow_id, started_at);
 
 CREATE INDEX executions_by_start ON executions (started_at);
@@ -137,3 +139,59 @@ CREATE TABLE kv (
 );
 
 CREATE INDEX kv_expiring ON kv (expires_at) WHERE expires_at IS NOT NULL;
+
+CREATE TABLE triggers (
+	namespace TEXT NOT NULL,
+	flow_id TEXT NOT NULL,
+	trigger_id TEXT NOT NULL,
+	kind TEXT NOT NULL,
+	next_at BIGINT,
+	triggered_at BIGINT,
+	updated_at BIGINT NOT NULL,
+	date BIGINT,
+	execution_id TEXT,
+	disabled BOOLEAN NOT NULL,
+	locked BOOLEAN NOT NULL,
+	due_at BIGINT,
+	version INTEGER NOT NULL,
+	body BLOB NOT NULL,
+	PRIMARY KEY (namespace, flow_id, trigger_id)
+);
+
+CREATE INDEX triggers_due ON triggers (due_at) WHERE due_at IS NOT NULL;
+
+CREATE INDEX triggers_locked ON triggers (execution_id) WHERE execution_id IS NOT NULL;
+
+CREATE TABLE firings (
+	namespace TEXT NOT NULL,
+	flow_id TEXT NOT NULL,
+	trigger_id TEXT NOT NULL,
+	occasion TEXT NOT NULL,
+	at BIGINT NOT NULL,
+	execution_id TEXT,
+	PRIMARY KEY (namespace, flow_id, trigger_id, occasion)
+)
+ WITHOUT ROWID;
+
+CREATE TABLE windows (
+	namespace TEXT NOT NULL,
+	flow_id TEXT NOT NULL,
+	name TEXT NOT NULL,
+	body BLOB NOT NULL,
+	PRIMARY KEY (namespace, flow_id, name)
+);
+
+CREATE TABLE read_flows (
+	namespace TEXT NOT NULL,
+	flow_id TEXT NOT NULL,
+	revision INTEGER NOT NULL,
+	listens BOOLEAN NOT NULL,
+	PRIMARY KEY (namespace, flow_id)
+)
+ WITHOUT ROWID;
+
+CREATE TABLE marks (
+	name TEXT NOT NULL,
+	at BIGINT NOT NULL,
+	PRIMARY KEY (name)
+);

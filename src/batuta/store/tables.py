@@ -79,6 +79,7 @@ Index(
     sqlite_where=text("trigger_execution_id IS NOT NULL"),
 )
 Index("executions_unsettled", executions.c.started_at, sqlite_where=text("settled = 0"))
+Index("executions_by_end", executions.c.ended_at, sqlite_where=text("ended_at IS NOT NULL"))
 
 task_runs = Table(
     "task_runs",
@@ -177,6 +178,73 @@ kv = Table(
     PrimaryKeyConstraint("namespace", "key"),
 )
 Index("kv_expiring", kv.c.expires_at, sqlite_where=text("expires_at IS NOT NULL"))
+
+triggers = Table(
+    "triggers",
+    metadata,
+    Column("namespace", Text, nullable=False),
+    Column("flow_id", Text, nullable=False),
+    Column("trigger_id", Text, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("next_at", BigInteger),
+    Column("triggered_at", BigInteger),
+    Column("updated_at", BigInteger, nullable=False),
+    Column("date", BigInteger),
+    Column("execution_id", Text),
+    Column("disabled", Boolean, nullable=False),
+    Column("locked", Boolean, nullable=False),
+    Column("due_at", BigInteger),  # `next_at` while nothing holds the trigger back, else null
+    Column("version", Integer, nullable=False),
+    Column("body", LargeBinary, nullable=False),
+    PrimaryKeyConstraint("namespace", "flow_id", "trigger_id"),
+)
+Index("triggers_due", triggers.c.due_at, sqlite_where=text("due_at IS NOT NULL"))
+Index("triggers_locked", triggers.c.execution_id, sqlite_where=text("execution_id IS NOT NULL"))
+
+firings = Table(
+    "firings",
+    metadata,
+    Column("namespace", Text, nullable=False),
+    Column("flow_id", Text, nullable=False),
+    Column("trigger_id", Text, nullable=False),
+    Column("occasion", Text, nullable=False),
+    Column("at", BigInteger, nullable=False),
+    Column("execution_id", Text),
+    PrimaryKeyConstraint("namespace", "flow_id", "trigger_id", "occasion"),
+    sqlite_with_rowid=False,
+)
+"""What triggers have dealt with; the primary key makes it once."""
+
+windows = Table(
+    "windows",
+    metadata,
+    Column("namespace", Text, nullable=False),
+    Column("flow_id", Text, nullable=False),
+    Column("name", Text, nullable=False),
+    Column("body", LargeBinary, nullable=False),
+    PrimaryKeyConstraint("namespace", "flow_id", "name"),
+)
+
+read_flows = Table(
+    "read_flows",
+    metadata,
+    Column("namespace", Text, nullable=False),
+    Column("flow_id", Text, nullable=False),
+    Column("revision", Integer, nullable=False),
+    Column("listens", Boolean, nullable=False),
+    PrimaryKeyConstraint("namespace", "flow_id"),
+    sqlite_with_rowid=False,
+)
+"""How far the scheduler has read the flows."""
+
+marks = Table(
+    "marks",
+    metadata,
+    Column("name", Text, nullable=False),
+    Column("at", BigInteger, nullable=False),
+    PrimaryKeyConstraint("name"),
+)
+"""Instants up to which a recurring piece of work is done."""
 
 
 def sqlite_statements() -> list[str]:

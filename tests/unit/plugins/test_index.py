@@ -12,9 +12,11 @@ import pytest
 import yaml
 
 from batuta.plugin import registry
+from batuta.plugin.condition import Condition
 from batuta.plugin.forms import Form, fields_of
 from batuta.plugin.runner import TaskRunner
 from batuta.plugin.task import InlineTask, RunnableTask
+from batuta.plugin.trigger import Trigger
 from batuta.plugins import index
 
 ROOT = Path(__file__).parents[3]
@@ -55,13 +57,14 @@ def test_no_plugin_imports_a_heavy_library_before_it_runs():
 def test_every_type_is_documented_and_its_example_is_valid(name):
     cls = registry.load(name)
 
-    assert issubclass(cls, (RunnableTask, InlineTask, TaskRunner))
+    assert issubclass(cls, (RunnableTask, InlineTask, TaskRunner, Trigger, Condition))
     assert cls.type_name == name
     fields_of(cls)
     (example,) = re.findall(r"```yaml\n(.*?)```", re.sub(r"(?m)^    ", "", cls.__doc__ or ""), re.DOTALL)
     document = yaml.safe_load(example)
     assert document.pop("type") == name
-    document.pop("id", None)
+    if "id" not in fields_of(cls):
+        document.pop("id", None)
     assert Form(cls, document).findings == []
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from batuta.store.port import Search
-from batuta.store.queries import executions, flows, kv, logs
+from batuta.store.queries import executions, flows, kv, logs, triggers
 from batuta.store.queries.statement import Query
 
 _COMPOSERS: dict[str, Callable[..., Query]] = {
@@ -13,6 +13,7 @@ _COMPOSERS: dict[str, Callable[..., Query]] = {
     "flows": flows.compose,
     "kv": kv.compose,
     "logs": logs.compose,
+    "triggers": triggers.compose,
 }
 
 

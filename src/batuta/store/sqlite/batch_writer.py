@@ -7,8 +7,11 @@ from collections.abc import Callable, Generator, Iterable
 from itertools import islice
 from typing import TypeVar
 
-from batuta.errors import AlreadyExists
+from msgspec.structs import replace
+
+from batuta.errors import AlreadyExists, AlreadyFired, Outdated
 from batuta.model.flow import FlowRevision
+from batuta.model.trigger import TriggerRecord
 from batuta.store.batch import Batch
 from batuta.store.sqlite import rows
 from batuta.store.sqlite.rows import Row
@@ -39,9 +42,12 @@ class BatchWriter:
 
         Raises:
             AlreadyExists: a flow revision exists.
+            AlreadyFired: a trigger has dealt with an occasion before.
+            Outdated: somebody else has changed the record of a trigger.
         """
         for flow in batch.flows:
             self._add_flow(flow)
+        yield from self._write_triggers(batch)
         if batch.executions:
             yield from self._put(SQL.put_execution, batch.executions.values(), rows.execution_row)
         if batch.task_runs:
@@ -85,6 +91,41 @@ class BatchWriter:
             self._db.execute(SQL.add_flow, rows.flow_row(flow))
         except sqlite3.IntegrityError as error:
             raise AlreadyExists(f"Revision {flow.revision} of the flow {flow.key} exists already") from error
+
+    def _write_triggers(self, batch: Batch) -> Generator[None, None, None]:
+        for firing in batch.firings:
+            try:
+                self._db.execute(SQL.add_firing, rows.firing_row(firing))
+            except sqlite3.IntegrityError as error:
+                raise AlreadyFired(
+                    f"The trigger {firing.trigger_id} of {firing.namespace}.{firing.flow_id} has dealt with "
+                    f"{firing.occasion} before"
+                ) from error
+        for record in batch.triggers:
+            self._put_trigger(record)
+        if batch.removed_triggers:
+            yield from self._many(SQL.remove_trigger, batch.removed_triggers)
+        for namespace, flow_id, name in batch.removed_windows:
+            if name is None:
+                self._db.execute(SQL.remove_windows_of_flow, (namespace, flow_id))
+            else:
+                self._db.execute(SQL.remove_window, (namespace, flow_id, name))
+        if batch.windows:
+            yield from self._put(SQL.put_window, batch.windows, rows.window_row)
+        if batch.read_flows:
+            yield from self._many(
+                SQL.put_read_flow,
+                ((each.namespace, each.flow_id, each.revision, each.listens) for each in batch.read_flows),
+            )
+
+    def _put_trigger(self, record: TriggerRecord) -> None:
+        values = rows.trigger_values(replace(record, version=record.version + 1))
+        if record.version == 0:
+            written = self._db.execute(SQL.add_trigger, (*record.key, *values)).rowcount
+        else:
+            written = self._db.execute(SQL.change_trigger, (*values, *record.key, record.version)).rowcount
+        if not written:
+            raise Outdated(f"Somebody else has changed the trigger {record.key}", mend="try again")
 
     def _write_timers(self, batch: Batch) -> None:
         for execution_id, task_run_id in batch.cancelled_timers:

@@ -14,6 +14,7 @@ from batuta.model.flow import FlowRevision
 from batuta.model.labels import Label, Labels
 from batuta.model.records import KvEntry, KvType, LogLine, Metric
 from batuta.model.task import LogLevel
+from batuta.model.trigger import Firing, TriggerRecord, Window
 from batuta.store.batch import Job, Timer
 from batuta.store.port import StoredLine
 
@@ -30,6 +31,9 @@ decode_task_run = msgspec.json.Decoder(TaskRun).decode
 decode_task_runs = msgspec.json.Decoder(list[TaskRun]).decode
 decode_event = msgspec.json.Decoder(AnyEvent).decode
 decode_metric = msgspec.json.Decoder(Metric).decode
+decode_trigger = msgspec.json.Decoder(TriggerRecord).decode
+decode_triggers = msgspec.json.Decoder(list[TriggerRecord]).decode
+decode_window = msgspec.json.Decoder(Window).decode
 decode_labels = msgspec.json.Decoder(dict[str, str]).decode
 
 
@@ -270,3 +274,39 @@ def kv_of(row: Row) -> KvEntry:
 def metric_row(metric: Metric) -> Row:
     """For `add_metric`."""
     return (metric.execution_id, metric.task_id, metric.task_run_id, encode(metric))
+
+
+def trigger_values(record: TriggerRecord) -> Row:
+    """What `add_trigger` writes behind the key, and `change_trigger` before it."""
+    next_at = micros_or_none(record.next_at)
+    is_held = record.is_locked or record.disabled or record.held
+    return (
+        record.kind.value,
+        next_at,
+        micros_or_none(record.triggered_at),
+        micros(record.updated_at),
+        micros_or_none(record.date),
+        record.execution_id,
+        record.disabled,
+        record.is_locked,
+        None if is_held else next_at,
+        record.version,
+        encode(record),
+    )
+
+
+def firing_row(firing: Firing) -> Row:
+    """For `add_firing`."""
+    return (
+        firing.namespace,
+        firing.flow_id,
+        firing.trigger_id,
+        firing.occasion,
+        micros(firing.at),
+        firing.execution_id,
+    )
+
+
+def window_row(window: Window) -> Row:
+    """For `put_window`."""
+    return (window.namespace, window.flow_id, window.name, encode(window))

@@ -205,3 +205,110 @@ FROM (SELECT * FROM logs
 DELETE FROM logs
 WHERE execution_id = ?1 AND severity >= ?2 AND (?3 IS NULL OR task_run_id = ?3)
   AND (?4 IS NULL OR task_id = ?4) AND (?5 IS NULL OR attempt = ?5);
+
+-- name: add_trigger
+-- The record of a trigger that had none.
+INSERT INTO triggers (namespace, flow_id, trigger_id, kind, next_at, triggered_at, updated_at, date, execution_id,
+                      disabled, locked, due_at, version, body)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+ON CONFLICT (namespace, flow_id, trigger_id) DO NOTHING;
+
+-- name: change_trigger
+-- The next version of a record; nothing when somebody else has written it.
+UPDATE triggers SET kind = ?, next_at = ?, triggered_at = ?, updated_at = ?, date = ?, execution_id = ?, disabled = ?,
+    locked = ?, due_at = ?, version = ?, body = ?
+WHERE namespace = ? AND flow_id = ? AND trigger_id = ? AND version = ?;
+
+-- name: remove_trigger
+-- The record of a trigger that is gone.
+DELETE FROM triggers WHERE namespace = ? AND flow_id = ? AND trigger_id = ?;
+
+-- name: trigger
+-- One record.
+SELECT body FROM triggers WHERE namespace = ? AND flow_id = ? AND trigger_id = ?;
+
+-- name: triggers_of_flow
+-- Records of one flow, by trigger.
+SELECT body FROM triggers WHERE namespace = ? AND flow_id = ? ORDER BY trigger_id;
+
+-- name: due_triggers
+-- Records to look at now, those that wait longest first, as one JSON list.
+SELECT CAST('[' || coalesce(group_concat(body, ','), '') || ']' AS BLOB)
+FROM (SELECT body FROM triggers WHERE due_at <= ? ORDER BY due_at LIMIT ?);
+
+-- name: next_due_trigger
+-- When the next record is to be looked at.
+SELECT min(due_at) FROM triggers WHERE due_at IS NOT NULL;
+
+-- name: locked_triggers
+-- Records whose execution has not ended as far as they know, as one JSON list.
+SELECT CAST('[' || coalesce(group_concat(body, ','), '') || ']' AS BLOB)
+FROM triggers WHERE execution_id IS NOT NULL;
+
+-- name: overdue_triggers
+-- Schedules whose tick is over, locked or not, as one JSON list.
+SELECT CAST('[' || coalesce(group_concat(body, ','), '') || ']' AS BLOB)
+FROM triggers WHERE kind = 'SCHEDULE' AND next_at < ?;
+
+-- name: evaluating_triggers
+-- Records that wait for an evaluation, as one JSON list.
+SELECT CAST('[' || coalesce(group_concat(body, ','), '') || ']' AS BLOB)
+FROM triggers WHERE locked AND execution_id IS NULL;
+
+-- name: add_firing
+-- That an occasion was dealt with; a second time is refused by the primary key.
+INSERT INTO firings (namespace, flow_id, trigger_id, occasion, at, execution_id) VALUES (?, ?, ?, ?, ?, ?);
+
+-- name: firing
+-- Whether an occasion was dealt with.
+SELECT 1 FROM firings WHERE namespace = ? AND flow_id = ? AND trigger_id = ? AND occasion = ?;
+
+-- name: purge_firings
+-- Occasions that cannot come again.
+DELETE FROM firings WHERE at < ?;
+
+-- name: put_window
+-- Preconditions met so far, new or changed.
+INSERT INTO windows (namespace, flow_id, name, body) VALUES (?, ?, ?, ?)
+ON CONFLICT (namespace, flow_id, name) DO UPDATE SET body = excluded.body;
+
+-- name: remove_window
+-- Preconditions that begin anew.
+DELETE FROM windows WHERE namespace = ? AND flow_id = ? AND name = ?;
+
+-- name: remove_windows_of_flow
+-- All preconditions of a flow.
+DELETE FROM windows WHERE namespace = ? AND flow_id = ?;
+
+-- name: window
+-- Preconditions met so far.
+SELECT body FROM windows WHERE namespace = ? AND flow_id = ? AND name = ?;
+
+-- name: put_read_flow
+-- How far a flow was read.
+INSERT INTO read_flows (namespace, flow_id, revision, listens) VALUES (?, ?, ?, ?)
+ON CONFLICT (namespace, flow_id) DO UPDATE SET revision = excluded.revision, listens = excluded.listens;
+
+-- name: unread_flows
+-- Flows with a newer revision than the one that was read.
+SELECT newest.namespace, newest.id
+FROM (SELECT namespace, id, max(revision) AS revision FROM flows GROUP BY namespace, id) AS newest
+LEFT JOIN read_flows ON read_flows.namespace = newest.namespace AND read_flows.flow_id = newest.id
+WHERE read_flows.revision IS NULL OR read_flows.revision <> newest.revision;
+
+-- name: listening_flows
+-- Flows that listen to other executions.
+SELECT namespace, flow_id FROM read_flows WHERE listens;
+
+-- name: put_mark
+-- How far a recurring piece of work has come.
+INSERT INTO marks (name, at) VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET at = excluded.at;
+
+-- name: mark
+-- How far a recurring piece of work has come.
+SELECT at FROM marks WHERE name = ?;
+
+-- name: executions_ended_since
+-- Executions that ended at or after an instant, as one JSON list in the order of their ends.
+SELECT CAST('[' || coalesce(group_concat(body, ','), '') || ']' AS BLOB)
+FROM (SELECT body FROM executions WHERE ended_at >= ? ORDER BY ended_at LIMIT ?);
