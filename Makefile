@@ -4,32 +4,38 @@ PYTHON ?= python3
 PORT ?= 8080
 BIN := .venv/bin
 
+define install
+@command -v $(PYTHON) >/dev/null || { echo "Batuta needs Python 3.11 or newer, and there is no \`$(PYTHON)\` here:" \
+	"install it, on Debian with \`sudo apt-get install python3 python3-venv\`." >&2; exit 1; }
+@$(PYTHON) scripts/install.py
+endef
+
 .PHONY: help run test check format lock clean
 
 help: ## list the verbs
 	@sed -n 's/^\([a-z]*\):.*## /  make \1	/p' $(MAKEFILE_LIST)
 
 run: ## start a server with the examples, and run the getting-started pipeline on it
-	@$(PYTHON) scripts/install.py run
+	$(install) run
 	@$(BIN)/python examples/getting-started/pipeline.py --port $(PORT)
 
 test: check ## check the code, and run all tests
 	$(BIN)/python -m pytest
 
 check: ## lint, format, types, import contracts
-	@$(PYTHON) scripts/install.py test
+	$(install) test
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
 format: ## put the code into its form
-	@$(PYTHON) scripts/install.py test
+	$(install) test
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
 lock: ## choose the exact versions anew
-	@$(PYTHON) scripts/install.py test
+	$(install) test
 	$(BIN)/uv pip compile pyproject.toml --all-extras --group dev --universal --python-version 3.11 \
 		--upgrade --no-annotate --no-header --no-emit-index-url --no-emit-package batuta --quiet -o ci/constraints.txt
 

@@ -1,8 +1,8 @@
 """Makes `.venv` and installs Batuta into it, with the exact versions of `ci/constraints.txt`.
 
-Runs on the Python of the machine before anything is installed: the standard library only, and no syntax that an
-old Python would refuse before it can be told what is wrong. `run` installs what the examples need, `test` also
-what the checks and the tests need.
+Runs on the Python of the machine before anything is installed: only the standard library, and no syntax that
+an old Python would refuse before it can be told what is wrong. `run` installs what the examples need, `test`
+also what the checks and the tests need.
 """
 
 import hashlib
