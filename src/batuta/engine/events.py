@@ -64,7 +64,7 @@ class TaskRunLost(Event, frozen=True, kw_only=True):
     token: int
 
 
-class ChildRunReported(Event, kw_only=True):
+class ChildRunReported(Event, frozen=True, kw_only=True):
     """A worker that runs a WorkingDirectory began or ended one of its children."""
 
     parent_run_id: str
@@ -104,7 +104,7 @@ class SubflowEnded(Event, frozen=True, kw_only=True):
     outputs: dict[str, Any] | None = None
 
 
-class DelayElapsed(Event, kw_only=True):
+class DelayElapsed(Event, frozen=True, kw_only=True):
     """A timer that the engine set has run out."""
 
     task_run_id: str | None = None
