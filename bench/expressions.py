@@ -72,9 +72,8 @@ def main() -> int:
         is_met = ours <= most if most is not None else ours <= 3 * theirs
         missed += not is_met
         target = f"{most} µs" if most is not None else "3 times"
-        print(
-            f"{name:<20}{ours:>12.2f}{theirs:>12.2f}{ours / theirs:>8.2f}  {target}{'' if is_met else ' MISSED'}"
-        )
+        verdict = "" if is_met else " MISSED"
+        print(f"{name:<20}{ours:>12.2f}{theirs:>12.2f}{ours / theirs:>8.2f}  {target}{verdict}")
     return 1 if missed else 0
 
 

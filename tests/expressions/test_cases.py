@@ -1,4 +1,4 @@
-"""Every case of the data files, one theme per file: a template, its context, and the text or kind of error."""
+"""Every case of the data files, one theme per file: template, context, and the text or kind of error."""
 
 from __future__ import annotations
 

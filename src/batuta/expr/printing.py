@@ -268,7 +268,7 @@ def plain_text(value: Any, room: int = MOST_CHARACTERS) -> str:
     if value is None:
         return ""
     if type(value) is str:
-        return value  # type: ignore[no-any-return]
+        return str(value)
     return _plain(value, room, 0, Nodes())
 
 

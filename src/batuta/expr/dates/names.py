@@ -158,6 +158,17 @@ _NUMERIC_ZONES = {
 """Short names that the reference's data has and the zone database writes as digits."""
 
 
+_OLD_NAMES = {
+    "America/Argentina/Buenos_Aires": "America/Buenos_Aires",
+    "Asia/Ho_Chi_Minh": "Asia/Saigon",
+    "Asia/Kathmandu": "Asia/Katmandu",
+    "Asia/Kolkata": "Asia/Calcutta",
+    "Asia/Yangon": "Asia/Rangoon",
+    "Europe/Kyiv": "Europe/Kiev",
+}
+"""Names under which the locale data knows a zone."""
+
+
 def zone_name(moment: Any, *, full: bool, locale: str) -> str:
     """`CEST`, or `Central European Summer Time`; the identifier of a zone that is only an offset."""
     zone = moment.zone
@@ -173,6 +184,10 @@ def zone_name(moment: Any, *, full: bool, locale: str) -> str:
     short = str(aware.tzname() or zone.id)
     if not full:
         return str(_NUMERIC_ZONES.get(zone.id, zone.id)) if short[0] in "+-" else short
+    from zoneinfo import ZoneInfo
+
     from babel.dates import get_timezone_name
 
+    if zone.id in _OLD_NAMES:
+        aware = aware.replace(tzinfo=ZoneInfo(_OLD_NAMES[zone.id]))
     return str(get_timezone_name(aware, width="long", locale=babel_locale(locale)))

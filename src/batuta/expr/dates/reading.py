@@ -327,6 +327,8 @@ def _clock(found: dict[str, Any]) -> tuple[int, int] | None:
         return seconds, milli * 1_000_000
     hour = None
     if "H" in found:
+        if found["H"] == 24 and not any(found.get(key) for key in ("m", "s", "nano")):
+            return 86_400, 0
         hour = _within(found["H"], 24)
     elif "k" in found:
         hour = _within(found["k"] % 24 if found["k"] <= 24 else 99, 24)

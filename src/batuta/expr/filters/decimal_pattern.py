@@ -109,7 +109,7 @@ def _scientific(exact: Decimal, parts: Pattern, symbols: Symbols) -> str:
     if repeats:
         shift = power // parts.most_integer * parts.most_integer
         # Significant digits count from the left, wherever the point falls.
-        significant = parts.least_integer + parts.most_fraction
+        significant = parts.most_integer + parts.most_fraction
         places = significant - (power - shift + 1)
         least_integer = 1
     else:
@@ -180,13 +180,14 @@ def read_pattern(pattern: str) -> Pattern:
     if point and not least_integer and not least_fraction:
         # `#.##` shows one zero before the point, `.##` one after it.
         if digits:
-            least_integer = 0 if exponent_mark else 1 if len(digits) >= 1 else 0
+            least_integer = 1
         elif fraction:
             least_fraction = 1
     if not number:
-        return Pattern(
-            prefix, suffix, negative_prefix, negative_suffix, 0, 10_000, 0, 340, 0, 0, multiplier, False
-        )
+        # Nothing at all shows every digit in groups; text alone shows the whole part.
+        places, grouping = (0, 0) if prefix or suffix else (340, 3)
+        affixes = prefix, suffix, negative_prefix, negative_suffix
+        return Pattern(*affixes, 0, 10_000, 0, places, grouping, 0, multiplier, False)
     most_integer = len(digits) if exponent_mark else 10_000
     return Pattern(
         prefix,

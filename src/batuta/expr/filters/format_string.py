@@ -40,6 +40,7 @@ def format_text(run: Run, pattern: str, arguments: tuple[Any, ...]) -> str:
         width, places = int(match[4] or 0), int(match[5]) if match[5] else None
         if width > _MOST_WIDTH or (places or 0) > _MOST_WIDTH:
             raise LimitError(f"A width of more than {_MOST_WIDTH} characters")
+        _check_flags(match[0], match[3], match[4], places, conversion)
         if conversion == "n":
             pieces.append("\n")
             continue
@@ -56,6 +57,19 @@ def format_text(run: Run, pattern: str, arguments: tuple[Any, ...]) -> str:
             raise EvaluationError(f"`{match[0]}` has no argument", seen=[pattern])
         last = index
         pieces.append(_convert(match[0], conversion, arguments[index], match[3], width, places))
+
+
+def _check_flags(shown: str, flags: str, width: str | None, places: int | None, conversion: str) -> None:
+    """Refuse what contradicts itself: flags twice, padding on both sides or without a width."""
+    contradicts = (
+        len(set(flags)) != len(flags)
+        or ("-" in flags and "0" in flags)
+        or ("+" in flags and " " in flags)
+        or (("-" in flags or "0" in flags) and width is None)
+        or (places is not None and conversion in "dxXoc")
+    )
+    if contradicts:
+        raise EvaluationError(f"`{shown}` contradicts itself", expected="such as `%05d` or `%-5s`")
 
 
 def _convert(shown: str, conversion: str, value: Any, flags: str, width: int, places: int | None) -> str:

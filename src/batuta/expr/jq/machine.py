@@ -214,6 +214,8 @@ def indices(owner: Any, wanted: Any) -> list[int]:
             found.append(at)
             at = owner.find(wanted, at + 1)
         return found
+    if not isinstance(owner, list):
+        raise JqError(f"Cannot index {type_of(owner)} with {type_of(wanted)}")
     if isinstance(wanted, list):
         size = len(wanted)
         return [at for at in range(len(owner) - size + 1) if size and same(owner[at : at + size], wanted)]
@@ -333,14 +335,10 @@ def _or(run: Run, node: Node, env: Environment, value: Any, path: Path) -> Strea
 
 def _alternative(run: Run, node: Node, env: Environment, value: Any, path: Path) -> Stream:
     found = False
-    try:
-        for result, place in evaluate(run, node[1], env, value, path):
-            if truth(result):
-                found = True
-                yield result, place
-    except JqError:
-        # As in jq: failures on the left count as no value there.
-        pass
+    for result, place in evaluate(run, node[1], env, value, path):
+        if truth(result):
+            found = True
+            yield result, place
     if not found:
         yield from evaluate(run, node[2], env, value, path)
 

@@ -308,9 +308,9 @@ class Parser:
             return ("slice", node, None, end)
         start = self._pipe()
         if self._take(":"):
-            end = None if self._peek()[1] == "]" else self._pipe()
+            last = None if self._peek()[1] == "]" else self._pipe()
             self._expect("]")
-            return ("slice", node, start, end)
+            return ("slice", node, start, last)
         self._expect("]")
         return ("index", node, start)
 
