@@ -10,7 +10,7 @@ define install
 @$(PYTHON) scripts/install.py
 endef
 
-.PHONY: help run test check format lock clean
+.PHONY: help run test check format lock bench clean
 
 help: ## list the verbs
 	@sed -n 's/^\([a-z]*\):.*## /  make \1	/p' $(MAKEFILE_LIST)
@@ -38,6 +38,10 @@ lock: ## choose the exact versions anew
 	$(install) test
 	$(BIN)/uv pip compile pyproject.toml --all-extras --group dev --universal --python-version 3.11 \
 		--upgrade --no-annotate --no-header --no-emit-index-url --no-emit-package batuta --quiet -o ci/constraints.txt
+
+bench: ## measure the figures we promise
+	$(install) test
+	$(BIN)/python -m bench.run
 
 clean: ## remove what the verbs made
 	rm -rf .venv .batuta .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
