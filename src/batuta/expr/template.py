@@ -81,7 +81,7 @@ class Template:
         if options.recursive:
             return self.render(names, facts, options) or None
         run = Run(self, names, facts, options)
-        run.native = parts = []
+        run.native = parts: list[Any] = []
         self.render_in(run)
         out = run.out
         if not out:

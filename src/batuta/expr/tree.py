@@ -200,4 +200,5 @@ Expression: TypeAlias = (
     | Test
 )
 Statement: TypeAlias = Text | Print | If | For | Set | Macro | Block | FilterTag
-Body: TypeAlias = tuple[Statement, ...]
+Body: TypeAlias = tuple[Any, ...]
+"""Statements in order. Not spelled out: the type checker does not come to an end over recursive tuples."""

@@ -39,6 +39,8 @@ from batuta.expr.run import Run
 Arguments = tuple[Node, ...]
 Builtin = Callable[[Run, Environment, Arguments, Any, Path], Stream]
 _FUNCTIONS: dict[tuple[str, int], Any] = {}
+_LOWER = {code: code + 32 for code in range(ord("A"), ord("Z") + 1)}
+_UPPER = {code: code - 32 for code in range(ord("a"), ord("z") + 1)}
 
 
 @lru_cache(maxsize=1)
@@ -368,7 +370,7 @@ def _has(run: Run, value: Any, key: Any) -> bool:
     if isinstance(value, dict) and isinstance(key, str):
         return key in value
     if isinstance(value, list) and is_number(key):
-        return 0 <= key < len(value)
+        return bool(0 <= key < len(value))
     raise JqError(f"Cannot check whether {type_of(value)} has a {type_of(key)} key")
 
 
@@ -630,9 +632,6 @@ for _name, _compute in {
     "cbrt": math.cbrt,
 }.items():
     _math(_name, _compute)
-
-_LOWER = {code: code + 32 for code in range(ord("A"), ord("Z") + 1)}
-_UPPER = {code: code - 32 for code in range(ord("a"), ord("z") + 1)}
 
 
 def _formatted(value: Any, name: Any) -> str:

@@ -473,7 +473,6 @@ def _break(run: Run, node: Node, env: Environment, value: Any, path: Path) -> St
     if label is None:
         raise JqError(f"*label-{node[1][1:]} is not defined")
     raise BreakError(label)
-    yield  # a generator like its siblings
 
 
 def _call(run: Run, node: Node, env: Environment, value: Any, path: Path) -> Stream:
