@@ -81,7 +81,8 @@ class Template:
         if options.recursive:
             return self.render(names, facts, options) or None
         run = Run(self, names, facts, options)
-        run.native = parts: list[Any] = []
+        parts: list[tuple[int, Any]] = []
+        run.native = parts
         self.render_in(run)
         out = run.out
         if not out:
