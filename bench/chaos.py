@@ -1,8 +1,9 @@
 """Kill the server in the middle of everything, again and again, and account for every accepted execution.
 
-`python -m bench.chaos --kills 50 --executions 1000`. A client submits executions while the server is killed with
-SIGKILL and started again on the same folder. Afterwards every execution that was answered with 200 must have ended
-with SUCCESS, each of its tasks must have one run that succeeded, and no execution may be there twice.
+`python -m bench.chaos --kills 50 --executions 1000`. A client submits executions while the server is killed
+with SIGKILL and started again on the same folder. Afterwards every execution that was answered with 200 must
+have ended with SUCCESS, each of its tasks must have one run that succeeded, and no execution may be there
+twice.
 """
 
 from __future__ import annotations
@@ -69,11 +70,21 @@ class Chaos:
         self._random = random.Random(seed)
         self._process: subprocess.Popen[bytes] | None = None
         self.accepted: list[str] = []
-        self._answers = asyncio.Event()
+        self._progress = asyncio.Event()
 
     def _start(self) -> None:
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "batuta", "server", "local", "--port", str(self._port), "--data", self._folder],
+            [
+                sys.executable,
+                "-m",
+                "batuta",
+                "server",
+                "local",
+                "--port",
+                str(self._port),
+                "--data",
+                self._folder,
+            ],
             stdout=subprocess.DEVNULL,
         )
 
@@ -106,7 +117,8 @@ class Chaos:
         self._start()
         await self._until_up()
         for source in (CHILD, FLOW):
-            if await self._request("POST", "/api/v1/main/flows", source.encode(), "application/x-yaml") is None:
+            answer = await self._request("POST", "/api/v1/main/flows", source.encode(), "application/x-yaml")
+            if answer is None:
                 raise RuntimeError("the flow was refused")
         killer = asyncio.create_task(self._kill(kills, executions))
         numbers = iter(range(executions))
@@ -130,6 +142,7 @@ class Chaos:
                     )
                     if answer is not None:
                         self.accepted.append(answer["id"])
+                        self._progress.set()
                         break
                 await asyncio.sleep(0.02)
 
@@ -137,7 +150,8 @@ class Chaos:
         for number in range(kills):
             target = executions * (number + 1) // (kills + 1)
             while len(self.accepted) < target:
-                await asyncio.sleep(0.005)
+                self._progress.clear()
+                await self._progress.wait()
             await asyncio.sleep(self._random.random() * 0.3)
             self.stop(signal.SIGKILL)
             self._start()
@@ -154,7 +168,13 @@ class Chaos:
                 answer = await self._request("GET", f"/api/v1/main/executions/{execution_id}")
                 if answer is None:
                     verdict.problems.append(f"{execution_id} was accepted and is gone")
-                elif answer["state"]["current"] not in ("SUCCESS", "FAILED", "WARNING", "KILLED", "CANCELLED"):
+                elif answer["state"]["current"] not in (
+                    "SUCCESS",
+                    "FAILED",
+                    "WARNING",
+                    "KILLED",
+                    "CANCELLED",
+                ):
                     still.append(execution_id)
                 else:
                     self._check(answer, verdict)
@@ -168,7 +188,9 @@ class Chaos:
         children = await self._request(
             "GET", "/api/v1/main/executions/search?namespace=bench&flowId=chaos-child&size=1"
         )
-        parents = await self._request("GET", "/api/v1/main/executions/search?namespace=bench&flowId=chaos&size=1")
+        parents = await self._request(
+            "GET", "/api/v1/main/executions/search?namespace=bench&flowId=chaos&size=1"
+        )
         verdict["executions in the database"] = parents["total"]
         verdict["subflows"] = children["total"]
         if children["total"] != parents["total"]:

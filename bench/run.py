@@ -85,7 +85,8 @@ class Bench:
 
         await asyncio.gather(*(submit(connection, count // connections) for connection in pool))
         expected = count // connections * connections
-        query = f"/api/v1/main/executions/search?flowId={flow_id}&namespace={flows.NAMESPACE}&state=SUCCESS&size=1"
+        found = f"flowId={flow_id}&namespace={flows.NAMESPACE}&state=SUCCESS&size=1"
+        query = f"/api/v1/main/executions/search?{found}"
         while True:
             _, answer = await self._connection.request("GET", query)
             if answer["total"] >= expected:

@@ -11,13 +11,6 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 from batuta.bus.local import LocalBus
-from batuta.secrets.environment import EnvironmentSecrets
-from batuta.storage.local import LocalStorage
-from batuta.store.lock import hold
-from batuta.store.sqlite import open_sqlite
-from batuta.worker.context import AttemptInputs
-from batuta.worker.loop import Worker
-
 from batuta.clock import SystemClock
 from batuta.engine.context import Names
 from batuta.engine.world import World
@@ -27,8 +20,15 @@ from batuta.executor.live import Live
 from batuta.executor.loop import Executor
 from batuta.lookups import Lookups
 from batuta.ports import Ports
+from batuta.scheduler.loop import Scheduler
+from batuta.secrets.environment import EnvironmentSecrets
 from batuta.settings.tree import Settings
+from batuta.storage.local import LocalStorage
 from batuta.store.batch import Job
+from batuta.store.lock import hold
+from batuta.store.sqlite import open_sqlite
+from batuta.worker.context import AttemptInputs
+from batuta.worker.loop import Worker
 
 WARM_UP_SECONDS = 1.5
 """Seconds after the start before modules are imported that the start did without."""
@@ -76,7 +76,7 @@ def world_of(settings: Settings, environment: dict[str, str] | None = None) -> W
 
 
 @asynccontextmanager
-async def running(settings: Settings) -> AsyncIterator[Ports]:
+async def running(settings: Settings, *, scheduling: bool = True) -> AsyncIterator[Ports]:
     """An embedded Batuta without its web server: everything in this process, until the context ends.
 
     Raises:
@@ -104,6 +104,8 @@ async def running(settings: Settings) -> AsyncIterator[Ports]:
                 tasks = [services.create_task(executor.run(), name="executor")]
                 await executor.recovered.wait()
                 tasks.append(services.create_task(worker.run(), name="worker"))
+                if scheduling:
+                    tasks.append(services.create_task(Scheduler(ports, world).run(), name="scheduler"))
                 tasks.append(services.create_task(_warm_up(), name="warm-up"))
                 try:
                     yield ports

@@ -1,4 +1,5 @@
-"""The one HTTP client for requests that the server makes on a user's behalf: the `http()` function of expressions."""
+"""The one HTTP client for requests that the server makes on a user's behalf: the `http()` function of
+expressions."""
 
 from __future__ import annotations
 
@@ -29,7 +30,8 @@ async def fetch(
     Maps come as tuples of pairs, as facts carry them.
 
     Raises:
-        RequestError: the address is wrong, nobody answers, the status is a failure, or the answer is too large.
+        RequestError: the address is wrong, nobody answers, the status is a failure, or the answer is too
+        large.
     """
     import httpx
 
@@ -57,7 +59,8 @@ async def fetch(
                         where=uri,
                         mend="use the task `io.kestra.plugin.core.http.Download`",
                     )
-            return _parsed(bytes(received), response.headers.get("Content-Type", ""), response.encoding or "utf-8")
+            kind = response.headers.get("Content-Type", "")
+            return _parsed(bytes(received), kind, response.encoding or "utf-8")
     except (httpx.HTTPError, httpx.InvalidURL) as error:
         raise RequestError(f"the request failed: {error or type(error).__name__}", where=uri) from error
 
@@ -86,7 +89,11 @@ def _pairs(value: Any) -> list[tuple[Any, Any]]:
 def _plain(value: Any) -> Any:
     """Tuples of pairs, as facts carry maps, back to maps."""
     if isinstance(value, tuple):
-        if value and all(isinstance(each, tuple) and len(each) == 2 and isinstance(each[0], str) for each in value):
+        if value and all(map(_is_pair, value)):
             return {key: _plain(item) for key, item in value}
         return [_plain(each) for each in value]
     return value
+
+
+def _is_pair(value: Any) -> bool:
+    return isinstance(value, tuple) and len(value) == 2 and isinstance(value[0], str)

@@ -1,6 +1,7 @@
 """Names that nobody gave: execution ids by chance, task-run ids derived from their execution.
 
-A task run's id follows from its execution and its ordinal, so that a step which is made twice is the same step.
+A task run's id follows from its execution and its ordinal, so that a step which is made twice is the same
+step.
 """
 
 from __future__ import annotations

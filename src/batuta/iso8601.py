@@ -1,6 +1,7 @@
 """Durations and instants of ISO 8601, both ways.
 
-Durations are days and smaller units only: calendar years and months have no fixed length (flow spec, conventions).
+Durations are days and smaller units only: calendar years and months have no fixed length (flow spec,
+conventions).
 """
 
 from __future__ import annotations
@@ -28,7 +29,11 @@ def parse_duration(text: str) -> timedelta:
     match = _DURATION.fullmatch(text)
     if match is None or text[-1:].upper() in ("P", "T") or text.upper().lstrip("+-") == "P":
         raise ValueError(f"`{text}` is not an ISO 8601 duration such as PT15M or P1D")
-    parts = {name: float((value or "0").replace(",", ".")) for name, value in match.groupdict().items() if name != "sign"}
+    parts = {
+        name: float((value or "0").replace(",", "."))
+        for name, value in match.groupdict().items()
+        if name != "sign"
+    }
     duration = timedelta(**parts)
     return -duration if match["sign"] == "-" else duration
 

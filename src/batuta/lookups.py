@@ -76,7 +76,9 @@ class Lookups:
 
     async def _live_entry(self, namespace: str, key: str) -> KvEntry | None:
         entry = await self._ports.store.kv.get(namespace, key)
-        expired = entry is not None and entry.expires_at is not None and entry.expires_at <= self._ports.clock.now()
+        expired = (
+            entry is not None and entry.expires_at is not None and entry.expires_at <= self._ports.clock.now()
+        )
         return None if expired else entry
 
     async def _inherited_entry(self, namespace: str, key: str) -> KvEntry | None:
@@ -97,17 +99,23 @@ class Lookups:
             )
         return (await self._ports.storage.read(uri)).decode(errors="replace")
 
-    async def _file_size(self, arguments: tuple[Any, ...], namespace: str, execution: Execution | None) -> int:
+    async def _file_size(
+        self, arguments: tuple[Any, ...], namespace: str, execution: Execution | None
+    ) -> int:
         uri = self._file_uri(arguments, namespace, execution)
         found = await self._ports.storage.stat(uri)
         if found is None:
             raise NotFound(f"There is no file `{arguments[0]}`")
         return found.size
 
-    async def _file_exists(self, arguments: tuple[Any, ...], namespace: str, execution: Execution | None) -> bool:
+    async def _file_exists(
+        self, arguments: tuple[Any, ...], namespace: str, execution: Execution | None
+    ) -> bool:
         return await self._ports.storage.stat(self._file_uri(arguments, namespace, execution)) is not None
 
-    async def _is_file_empty(self, arguments: tuple[Any, ...], namespace: str, execution: Execution | None) -> bool:
+    async def _is_file_empty(
+        self, arguments: tuple[Any, ...], namespace: str, execution: Execution | None
+    ) -> bool:
         return await self._file_size(arguments, namespace, execution) == 0
 
     def _file_uri(self, arguments: tuple[Any, ...], namespace: str, execution: Execution | None) -> str:
@@ -119,7 +127,9 @@ class Lookups:
 
         return await egress.fetch(*arguments)
 
-    async def _error_logs(self, _: tuple[Any, ...], __: str, execution: Execution | None) -> list[dict[str, Any]]:
+    async def _error_logs(
+        self, _: tuple[Any, ...], __: str, execution: Execution | None
+    ) -> list[dict[str, Any]]:
         if execution is None:
             raise RequestError("`errorLogs()` can be used in tasks only")
         lines = await self._ports.store.logs.of_execution(execution.id, least=LogLevel.ERROR)

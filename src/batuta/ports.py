@@ -25,7 +25,7 @@ class Inbox(Protocol):
         """
 
     async def report(self, *events: AnyEvent) -> None:
-        """Hand over what a worker saw. If the process dies first, the attempt counts as lost and runs again."""
+        """Hand over what a worker saw. If the process dies first, the attempt is lost and runs again."""
 
 
 class Ports(msgspec.Struct, kw_only=True):

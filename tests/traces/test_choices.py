@@ -8,7 +8,10 @@ from batuta.model.state import State
 from batuta.testing.run import run
 from tests.support.shorthand import flow
 
-IF = "tasks: [{If: i, condition: '{{ inputs.go }}', then: [a], else: [b]}, c]\ninputs: [{id: go, type: STRING}]"
+IF = """
+inputs: [{id: go, type: STRING}]
+tasks: [{If: i, condition: '{{ inputs.go }}', then: [a], else: [b]}, c]
+"""
 
 
 @pytest.mark.parametrize(

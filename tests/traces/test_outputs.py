@@ -49,7 +49,10 @@ def test_outputs_are_rendered_and_typed_at_the_end():
 def test_outputs_are_rendered_for_a_failed_execution_too():
     done = run(
         flow(
-            "{tasks: [{Return: a, format: kept}, b], outputs: [{id: v, type: STRING, value: '{{ outputs.a.value }}'}]}"
+            """
+            tasks: [{Return: a, format: kept}, b]
+            outputs: [{id: v, type: STRING, value: "{{ outputs.a.value }}"}]
+            """
         ),
         given={"b": FAILED},
     )

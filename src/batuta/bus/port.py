@@ -47,7 +47,11 @@ class FlowSaved(Hint, frozen=True, kw_only=True):
     flow_id: str
 
 
-AnyHint = JobsWaiting | StopAttempts | ExecutionChanged | LogsWritten | FlowSaved
+class TriggersChanged(Hint, frozen=True, kw_only=True):
+    """Somebody has changed records of triggers: the next one may be due earlier."""
+
+
+AnyHint = JobsWaiting | StopAttempts | ExecutionChanged | LogsWritten | FlowSaved | TriggersChanged
 
 
 class Bus(Protocol):

@@ -90,7 +90,8 @@ class Draft:
         iteration: int | None = None,
         run_id: str | None = None,
     ) -> TaskRun:
-        """A new run in the state CREATED, at the end of the list; `run_id` where somebody else knows it already."""
+        """A new run in the state CREATED, at the end of the list; `run_id` where somebody else knows it
+        already."""
         execution = self.execution
         ordinal = execution.next_ordinal
         self.change_execution(next_ordinal=ordinal + 1)

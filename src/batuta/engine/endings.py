@@ -102,7 +102,7 @@ def end_flowable(draft: Draft, run: TaskRun, state: State, **changes: Any) -> Ta
 
 
 def _stop_siblings(draft: Draft, run: TaskRun) -> None:
-    """Where the parent asks for it, a failed child takes down the others (`onChildFailure`, flow spec §6.2)."""
+    """Where the parent asks for it, a failed child takes the others down (`onChildFailure`, flow §6.2)."""
     if run.parent_id is None:
         return
     form = draft.ledger.forms.get(run.parent_id)

@@ -13,7 +13,7 @@ from batuta.flows.tasks import ID
 from batuta.model.flow import TriggerDefinition
 from batuta.model.state import State
 from batuta.model.task import LogLevel
-from batuta.plugin import forms
+from batuta.plugin import converters, forms
 from batuta.plugin.condition import Condition
 from batuta.plugin.trigger import Trigger
 
@@ -114,7 +114,7 @@ def _check_own(section: Section, found: type_check.Found) -> None:
 def _check_together(section: Section, cls: type[Any], own: dict[str, Any]) -> None:
     """What the class itself has against properties that are all of the right type."""
     if not issubclass(cls, Trigger):
-        section.wrong("type", f"{forms.type_name(cls)} is not a trigger")
+        section.wrong("type", f"{converters.type_name(cls)} is not a trigger")
         return
     declared = type_check.fields(cls)
     form = forms.Form(cls, {name: value for name, value in own.items() if name in declared})

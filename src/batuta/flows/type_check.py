@@ -12,7 +12,7 @@ from batuta import expr
 from batuta.flows import known_types
 from batuta.flows.findings import unrecognized
 from batuta.flows.section import Section
-from batuta.plugin import forms, registry
+from batuta.plugin import converters, forms, registry
 
 
 class Found(msgspec.Struct, frozen=True):
@@ -38,9 +38,9 @@ def resolve(name: str) -> Found | None:
     return Found(renamed, registry.load(renamed)) if renamed is not None else Found(known, None)
 
 
-def fields(cls: type[Any]) -> dict[str, forms.Field]:
+def fields(cls: type[Any]) -> dict[str, converters.Field]:
     """The properties of a class by their name in documents."""
-    return forms.fields_of(cast(Hashable, cls))
+    return converters.fields_of(cast(Hashable, cls))
 
 
 def find(section: Section, what: str) -> Found | None:

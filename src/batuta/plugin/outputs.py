@@ -30,7 +30,7 @@ def plain_outputs(returned: Output | dict[str, Any] | None) -> dict[str, Any] | 
 
 def plain(value: Any) -> Any:
     """A value of Python as JSON data: dates and durations as ISO 8601 text, bytes as base64."""
-    if value is None or isinstance(value, (str, bool, int, float)) and not isinstance(value, Enum):
+    if value is None or (isinstance(value, (str, bool, int, float)) and not isinstance(value, Enum)):
         return value
     if isinstance(value, dict):
         return {str(key): plain(item) for key, item in value.items()}

@@ -101,7 +101,7 @@ def names() -> list[str]:
 
 
 def nearest(name: str) -> str | None:
-    """The type name that looks most like `name`, for "did you mean"; compares last parts before whole names."""
+    """The type name that looks most like `name`, for "did you mean"; last parts count before whole names."""
     every = names()
     by_last: dict[str, list[str]] = {}
     for each in every:

@@ -17,7 +17,7 @@ from typing import Any, Union, cast, get_args, get_origin
 
 import msgspec
 
-from batuta.plugin import forms
+from batuta.plugin import converters
 from batuta.plugin.condition import AnyCondition
 from batuta.plugin.task import AnyRunner, AnyTask, Template
 
@@ -135,7 +135,7 @@ def _bounded(schema: Json, bounds: Json) -> Json:
 def define(struct: type[Any], definitions: Json, *, dynamic: bool = True) -> str:
     """Add a struct to `definitions` and give its name there."""
     name = (
-        forms.type_name(struct)
+        converters.type_name(struct)
         if hasattr(struct, "type_name")
         else f"{struct.__module__}.{struct.__qualname__}"
     )
@@ -152,7 +152,7 @@ def object_schema(struct: type[Any], definitions: Json, *, dynamic: bool = True)
     hints = typing.get_type_hints(struct, include_extras=True)
     for field in msgspec.structs.fields(cast(type[msgspec.Struct], struct)):
         hint = hints[field.name]
-        found = type_schema(hint, definitions, dynamic=dynamic and not forms.mentions(hint, AnyTask))
+        found = type_schema(hint, definitions, dynamic=dynamic and not converters.mentions(hint, AnyTask))
         default = _plain_default(field.default)
         if default is not None:
             found = {**({"allOf": [found]} if "$ref" in found else found), "default": default}
@@ -199,7 +199,7 @@ def task_schema(cls: type[Any], common: Json, definitions: Json) -> Json:
     """The schema of a task of this class: its `type`, the properties `common` to all tasks, and its own."""
     page = page_of(cls)
     own = object_schema(cls, definitions)
-    names = [forms.type_name(cls), *getattr(cls, "type_aliases", ())]
+    names = [converters.type_name(cls), *getattr(cls, "type_aliases", ())]
     schema: Json = {
         "type": "object",
         "title": page.title,
@@ -223,7 +223,7 @@ def documentation(cls: type[Any], common: Json | None = None) -> Json:
     page = page_of(cls)
     definitions: Json = {}
     own = object_schema(cls, definitions)
-    fields = forms.fields_of(cast(Hashable, cls))
+    fields = converters.fields_of(cast(Hashable, cls))
     described = {
         name: {
             **schema,
@@ -260,7 +260,7 @@ def _outputs(cls: type[Any], definitions: Json) -> Json:
 
 def _markdown(cls: type[Any], page: Page, own: Json) -> str:
     """The reference page."""
-    parts = [f"# {forms.type_name(cls)}", page.title]
+    parts = [f"# {converters.type_name(cls)}", page.title]
     if page.description:
         parts.append(page.description)
     parts.extend(f"```yaml\n{code}```" for code in page.examples)

@@ -12,12 +12,12 @@ from batuta.plugin.context import InlineContext, RunContext
 
 
 class Output(msgspec.Struct, frozen=True, rename="camel", omit_defaults=False):
-    """What a task leaves under `outputs.<task id>`; None members stay away unless declared with `keep_none`."""
+    """What a task leaves under `outputs.<task id>`; None members stay away unless `keep_none` has them."""
 
     keep_none: ClassVar[frozenset[str]] = frozenset()
 
 
-class TaskFailed(Exception):  # noqa: N818 - the word of the domain
+class TaskFailed(Exception):
     """A task failed and has outputs all the same (plugins spec B4).
 
     Raised in place of `errors.TaskError` where an `errors` branch shall read what the task produced.
@@ -32,9 +32,9 @@ class TaskFailed(Exception):  # noqa: N818 - the word of the domain
 class RunnableTask(msgspec.Struct, kw_only=True, rename="camel"):
     """A task that does work on a worker.
 
-    Fields are the properties of the document, in snake case; they are rendered before `run` is called. A field of
-    type `Template` is handed over as written, for tasks that render it themselves with names of their own. The class
-    docstring is the task's reference page; its first fenced block is its example.
+    Fields are the properties of the document, in snake case; they are rendered before `run` is called. A
+    field of type `Template` is handed over as written, for tasks that render it themselves with names of
+    their own. The class docstring is the task's reference page; its first fenced block is its example.
     """
 
     extra: ClassVar[str | None] = None
@@ -82,7 +82,8 @@ class Template(str):
 
 
 class AnyTask:
-    """Marks a property that holds a task, or in a list or map several: they become branches of the document form."""
+    """Marks a property that holds a task, or in a list or map several: they become branches of the document
+    form."""
 
 
 class AnyRunner:

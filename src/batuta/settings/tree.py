@@ -12,14 +12,18 @@ from msgspec import Meta
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """What an operator can decide."""
 
-    data_dir: Annotated[Path, Meta(description="Folder of the database, the internal storage and caches.")] = Path(
-        ".batuta"
+    data_dir: Annotated[
+        Path, Meta(description="Folder of the database, the internal storage and caches.")
+    ] = Path(".batuta")
+    host: Annotated[str, Meta(description="Address to listen on; loopback unless told otherwise.")] = (
+        "127.0.0.1"
     )
-    host: Annotated[str, Meta(description="Address to listen on; loopback unless told otherwise.")] = "127.0.0.1"
     port: Annotated[int, Meta(description="Port of the REST API; 0 takes a free one.")] = 8080
     url: Annotated[str | None, Meta(description="Address under which people reach the server.")] = None
     worker_slots: Annotated[int, Meta(ge=1, description="Most attempts that run at once in a worker.")] = 16
-    lease_seconds: Annotated[float, Meta(gt=0, description="Seconds after which a silent worker counts as gone.")] = 30.0
+    lease_seconds: Annotated[
+        float, Meta(gt=0, description="Seconds after which a silent worker counts as gone.")
+    ] = 30.0
     kill_grace_seconds: Annotated[
         float, Meta(ge=0, description="Seconds between asking a process to end and ending it.")
     ] = 2.0
@@ -28,10 +32,14 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         int, Meta(ge=0, description="A larger input or output value moves to internal storage.")
     ] = 65_536
     recursive_rendering: Annotated[
-        bool, Meta(description="Render the result of every expression again until it stands still, as Kestra 0.x did.")
+        bool,
+        Meta(description="Render results of expressions again until they stand still, as Kestra 0.x did."),
     ] = False
 
     @property
     def base_url(self) -> str:
         """The address to print and to put into links, without a slash at the end."""
-        return (self.url or f"http://{'localhost' if self.host in ('127.0.0.1', '::1') else self.host}:{self.port}").rstrip("/")
+        if self.url:
+            return self.url.rstrip("/")
+        host = "localhost" if self.host in ("127.0.0.1", "::1", "0.0.0.0") else self.host
+        return f"http://{host}:{self.port}"

@@ -262,9 +262,6 @@ class Triggers(Protocol):
     async def evaluating(self) -> list[TriggerRecord]:
         """Records that wait for the end of an evaluation."""
 
-    async def overdue(self, now: datetime) -> list[TriggerRecord]:
-        """Schedules whose next tick is over, whatever holds them."""
-
     async def has_fired(self, key: TriggerKey, occasion: str) -> bool:
         """The trigger has dealt with an occasion."""
 

@@ -13,7 +13,7 @@ from typing import Any
 
 from batuta import iso8601
 from batuta.errors import TaskError
-from batuta.plugin.forms import as_text
+from batuta.plugin.converters import as_text
 from batuta.ports import Ports
 from batuta.storage import uris
 from batuta.worker import globs

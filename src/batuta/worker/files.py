@@ -17,7 +17,7 @@ from batuta.clock import Clock
 from batuta.errors import BatutaError, InvalidRequest, NotFound, TaskError
 from batuta.model.execution import Execution
 from batuta.plugin.context import TaskLog, TaskMetrics
-from batuta.plugin.forms import as_text
+from batuta.plugin.converters import as_text
 from batuta.storage import uris
 from batuta.storage.port import Storage
 from batuta.worker import globs

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Any
 
 import yaml
@@ -86,9 +87,9 @@ def check(run: Run) -> None:
     )
     for each in ledger.runs.values():
         moments = [moment.state for moment in each.state.moments]
-        assert all(b in TASK_RUN_TRANSITIONS[a] for a, b in zip(moments, moments[1:], strict=False)), moments
+        assert all(b in TASK_RUN_TRANSITIONS[a] for a, b in pairwise(moments)), moments
     moments = [moment.state for moment in ledger.execution.state.moments]
-    assert all(b in EXECUTION_TRANSITIONS[a] for a, b in zip(moments, moments[1:], strict=False)), moments
+    assert all(b in EXECUTION_TRANSITIONS[a] for a, b in pairwise(moments)), moments
 
 
 @given(documents(), st.lists(st.tuples(st.sampled_from(ACTIONS), st.integers(0, 99)), max_size=15))

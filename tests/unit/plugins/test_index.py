@@ -13,7 +13,8 @@ import yaml
 
 from batuta.plugin import registry
 from batuta.plugin.condition import Condition
-from batuta.plugin.forms import Form, fields_of
+from batuta.plugin.converters import fields_of
+from batuta.plugin.forms import Form
 from batuta.plugin.runner import TaskRunner
 from batuta.plugin.task import InlineTask, RunnableTask
 from batuta.plugin.trigger import Trigger

@@ -14,7 +14,7 @@ from batuta.errors import FlowError, TaskError
 from batuta.model.execution import LoopItem
 from batuta.model.inputs import FlowOutput
 from batuta.model.task import Task
-from batuta.plugin.forms import as_text
+from batuta.plugin.converters import as_text
 from batuta.plugin.registry import plugin
 from batuta.plugin.task import AnyTask, Template
 

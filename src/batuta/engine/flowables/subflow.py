@@ -12,7 +12,7 @@ from batuta.engine.outline import Kind
 from batuta.errors import TaskError
 from batuta.model import labels
 from batuta.model.labels import Label, Labels
-from batuta.plugin.forms import as_text
+from batuta.plugin.converters import as_text
 from batuta.plugin.registry import plugin
 
 

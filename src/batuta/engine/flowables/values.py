@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 
 from batuta.errors import TaskError
-from batuta.plugin.forms import as_text
+from batuta.plugin.converters import as_text
 
 
 def listed(values: Any) -> list[Any]:

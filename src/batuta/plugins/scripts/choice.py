@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from batuta.errors import TaskError
 from batuta.plugin.context import RunContext
-from batuta.plugin.forms import Unfit, converter
+from batuta.plugin.converters import Unfit, converter
 from batuta.plugin.runner import TaskRunner
 from batuta.plugins.core.runner.process import Process
 

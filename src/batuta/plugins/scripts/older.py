@@ -11,7 +11,7 @@ from typing import Annotated, Any, ClassVar
 from msgspec import Meta, field
 
 from batuta.plugin.context import RunContext
-from batuta.plugin.forms import as_text
+from batuta.plugin.converters import as_text
 from batuta.plugin.registry import plugin
 from batuta.plugin.task import RunnableTask, TaskFailed
 from batuta.plugins.scripts import environments

@@ -16,7 +16,7 @@ from msgspec import Meta
 from batuta import ids
 from batuta.plugin import task
 from batuta.plugin.context import RunContext
-from batuta.plugin.forms import as_text
+from batuta.plugin.converters import as_text
 from batuta.plugin.runner import Command, RunnerResult, TaskRunner
 from batuta.plugin.task import AnyRunner, RunnableTask, TaskFailed
 from batuta.plugins.scripts.choice import OlderRunner, choose_runner

@@ -19,7 +19,7 @@ from msgspec import Meta
 
 from batuta.errors import TaskError
 from batuta.plugin.context import RunContext
-from batuta.plugin.forms import as_text
+from batuta.plugin.converters import as_text
 from batuta.plugin.task import RunnableTask
 
 if TYPE_CHECKING:
