@@ -74,7 +74,7 @@ async def execute(
     Raises:
         InvalidInputs: the inputs are wrong; nothing has run.
     """
-    async with running(settings) as ports:
+    async with running(settings, scheduling=False) as ports:
         for each in siblings:
             await loading.store(ports, each.flow, each.source)
         flow = await loading.store(ports, file.flow, file.source) or await _stored(ports, file.flow)

@@ -7,7 +7,7 @@ from batuta.timetable.calendar import Calendar, Filtered, Holds
 from batuta.timetable.cron import Cron, CronError
 from batuta.timetable.dates import ListedDates
 from batuta.timetable.missed import Recover, after_gap
-from batuta.timetable.zoned import CronCalendar
+from batuta.timetable.zoned import CronCalendar, instant_of
 
 __all__ = [
     "Calendar",
@@ -19,4 +19,5 @@ __all__ = [
     "ListedDates",
     "Recover",
     "after_gap",
+    "instant_of",
 ]

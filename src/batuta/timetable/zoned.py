@@ -62,11 +62,7 @@ class CronCalendar:
 
     def instant_of(self, wall: datetime) -> datetime:
         """The instant of a wall-clock time, by the policy above."""
-        instant = wall.replace(tzinfo=self.zone, fold=0).astimezone(UTC)
-        shown = instant.astimezone(self.zone).replace(tzinfo=None, fold=0)
-        if shown == wall:
-            return instant
-        return self._change_before(instant, shown - wall)
+        return instant_of(wall, self.zone)
 
     def note(self, tick: datetime) -> str | None:
         """What the clocks do around a tick, or None: for people who wonder."""
@@ -91,22 +87,30 @@ class CronCalendar:
             return local.replace(tzinfo=None)
         first = local.replace(fold=0).utcoffset() or timedelta()
         second = local.utcoffset() or timedelta()
-        change = self._change_before(local.astimezone(UTC), first - second)
+        change = _change_before(local.astimezone(UTC), first - second, self.zone)
         return (change + first).replace(tzinfo=None)
 
-    def _change_before(self, instant: datetime, span: timedelta) -> datetime:
-        """The first instant of the offset that holds at `instant`, which began at most `span` before."""
-        offset = instant.astimezone(self.zone).utcoffset()
-        low, high = instant - span - _SECOND, instant
-        if low.astimezone(self.zone).utcoffset() == offset:
-            return instant
-        while high - low > _SECOND:
-            middle = low + timedelta(seconds=(high - low) // _SECOND // 2)
-            if middle.astimezone(self.zone).utcoffset() == offset:
-                high = middle
-            else:
-                low = middle
-        return high
+
+def instant_of(wall: datetime, zone: tzinfo) -> datetime:
+    """The instant of a wall-clock time in a zone, by the policy above."""
+    instant = wall.replace(tzinfo=zone, fold=0).astimezone(UTC)
+    shown = instant.astimezone(zone).replace(tzinfo=None, fold=0)
+    return instant if shown == wall else _change_before(instant, shown - wall, zone)
+
+
+def _change_before(instant: datetime, span: timedelta, zone: tzinfo) -> datetime:
+    """The first instant of the offset that holds at `instant`, which began at most `span` before."""
+    offset = instant.astimezone(zone).utcoffset()
+    low, high = instant - span - _SECOND, instant
+    if low.astimezone(zone).utcoffset() == offset:
+        return instant
+    while high - low > _SECOND:
+        middle = low + timedelta(seconds=(high - low) // _SECOND // 2)
+        if middle.astimezone(zone).utcoffset() == offset:
+            high = middle
+        else:
+            low = middle
+    return high
 
 
 def _minutes(span: timedelta) -> str:

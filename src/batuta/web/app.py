@@ -27,6 +27,8 @@ from batuta.web.api import (
     misc,
     namespaces,
     plugins,
+    triggers,
+    webhooks,
 )
 from batuta.web.site import Site
 
@@ -42,6 +44,8 @@ RESOURCES = [
     kv,
     namespaces,
     plugins,
+    triggers,
+    webhooks,
     misc,
 ]
 """Modules with a list `ROUTES`; the order has no meaning."""

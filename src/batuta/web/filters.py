@@ -33,6 +33,9 @@ OPERATIONS: dict[str, frozenset[str]] = {
     **dict.fromkeys(("startDate", "endDate", "updated", "expirationDate"), _COMPARED | _NULLNESS),
     **dict.fromkeys(("flowRevision", "attemptNumber"), _COMPARED),
     "timeRange": frozenset({"EQUALS"}),
+    **dict.fromkeys(("triggerState", "locked"), _EQUAL),
+    **dict.fromkeys(("lastTriggeredDate", "nextExecutionDate"), _COMPARED | _NULLNESS),
+    "workerId": _NAMED | _NULLNESS,
     **dict.fromkeys(
         ("id", "executionId", "triggerExecutionId", "triggerId", "taskId", "taskRunId", "parentId"),
         _NAMED | _NULLNESS,
@@ -79,10 +82,29 @@ LOGS = frozenset(
         "timeRange",
     }
 )
+TRIGGERS = frozenset(
+    {
+        "q",
+        "scope",
+        "namespace",
+        "flowId",
+        "triggerId",
+        "triggerState",
+        "workerId",
+        "locked",
+        "startDate",
+        "endDate",
+        "timeRange",
+        "lastTriggeredDate",
+        "nextExecutionDate",
+    }
+)
 KV = frozenset({"q", "namespace", "updated", "expirationDate"})
 NAMESPACES = frozenset({"q", "existingOnly"})
 
-_DATES = frozenset({"startDate", "endDate", "updated", "expirationDate"})
+_DATES = frozenset(
+    {"startDate", "endDate", "updated", "expirationDate", "lastTriggeredDate", "nextExecutionDate"}
+)
 _NUMBERS = frozenset({"flowRevision", "attemptNumber"})
 _RENAMED = {"QUERY": "q", "MIN_LEVEL": "level", "minLevel": "level"}
 _BRACKETS = re.compile(r"\[([^\[\]]*)\]")
@@ -139,6 +161,43 @@ def criteria_of_change(query: Query, allowed: frozenset[str], now: datetime) -> 
                 [f"'{name}' is not a supported query parameter here, use filters[{name}][EQUALS]=<value>"]
             )
     return _from_filters(query.pairs, allowed, now)
+
+
+def criteria_of_body(body: Any, allowed: frozenset[str], now: datetime) -> Criteria:
+    """The same from a JSON body: `{"filters": [{"field", "operation", "value"}]}`, with groups
+    `{"logical": "and", "children": [...]}` among them."""
+    listed = body.get("filters") if isinstance(body, dict) else body
+    if not isinstance(listed, list):
+        raise InvalidFilters(['the body must be {"filters": [{"field", "operation", "value"}]}'])
+    problems: list[str] = []
+    parts = [_of_document(each, allowed, now, problems) for each in listed]
+    if problems:
+        raise InvalidFilters(problems)
+    return _one(AllOf, parts)
+
+
+def _of_document(document: Any, allowed: frozenset[str], now: datetime, problems: list[str]) -> Criteria:
+    if not isinstance(document, dict):
+        problems.append("a filter is a map of `field`, `operation` and `value`")
+        return AllOf()
+    if "logical" in document:
+        parts = [_of_document(each, allowed, now, problems) for each in document.get("children") or ()]
+        return _one(AnyOf if str(document["logical"]).lower() == "or" else AllOf, parts)
+    written = str(document.get("field", ""))
+    field, operation = _field_name(written), str(document.get("operation", "")).upper()
+    value = document.get("value")
+    texts = (
+        [str(each) for each in value] if isinstance(value, list) else ["" if value is None else str(value)]
+    )
+    if isinstance(value, dict):
+        leaves = [_Leaf(field, operation, str(key), str(each)) for key, each in value.items()]
+    else:
+        leaves = [_Leaf(field, operation, None, text) for text in texts]
+    complaints = [found for leaf in leaves if (found := _complaint(leaf, written, allowed))]
+    if complaints or not leaves:
+        problems += complaints or [f"`{written}` has no value"]
+        return AllOf()
+    return _condition(field, operation, leaves, now)
 
 
 # Filters

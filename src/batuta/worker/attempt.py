@@ -30,6 +30,7 @@ from batuta.worker.kv import NamespaceKv
 from batuta.worker.logs import AttemptLog, AttemptMetrics
 from batuta.worker.process import ChildProcesses
 from batuta.worker.render import Lookups, Renderer, TaskNames
+from batuta.worker.triggers import TriggerRecords
 from batuta.worker.warden import Warden
 from batuta.worker.workspace import Workspace
 
@@ -164,6 +165,7 @@ class Attempt:
             metrics=metrics,
             files=files,
             kv=NamespaceKv(bench.ports.store.kv, bench.ports.clock, execution.namespace),
+            triggers=TriggerRecords(bench.ports),
             processes=ChildProcesses(bench.warden, settings.kill_grace_seconds, bench.journal.room),
             store=bench.ports.store,
             renderer=Renderer(names, bench.lookups, execution, self.inputs.options, masks.learn),

@@ -21,6 +21,7 @@ from batuta.worker.kv import NamespaceKv
 from batuta.worker.logs import AttemptLog, AttemptMetrics
 from batuta.worker.process import ChildProcesses
 from batuta.worker.render import Renderer
+from batuta.worker.triggers import TriggerRecords
 
 LOG_PAGE_LINES = 1_000
 
@@ -70,6 +71,7 @@ class AttemptContext:
         metrics: AttemptMetrics,
         files: AttemptFiles,
         kv: NamespaceKv,
+        triggers: TriggerRecords,
         processes: ChildProcesses,
         renderer: Renderer,
         store: Store,
@@ -79,6 +81,7 @@ class AttemptContext:
         self.metrics = metrics
         self.files = files
         self.kv = kv
+        self.triggers = triggers
         self.processes = processes
         self.renderer = renderer
         self._store = store

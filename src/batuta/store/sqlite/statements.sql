@@ -245,11 +245,6 @@ SELECT min(due_at) FROM triggers WHERE due_at IS NOT NULL;
 SELECT CAST('[' || coalesce(group_concat(body, ','), '') || ']' AS BLOB)
 FROM triggers WHERE execution_id IS NOT NULL;
 
--- name: overdue_triggers
--- Schedules whose tick is over, locked or not, as one JSON list.
-SELECT CAST('[' || coalesce(group_concat(body, ','), '') || ']' AS BLOB)
-FROM triggers WHERE kind = 'SCHEDULE' AND next_at < ?;
-
 -- name: evaluating_triggers
 -- Records that wait for an evaluation, as one JSON list.
 SELECT CAST('[' || coalesce(group_concat(body, ','), '') || ']' AS BLOB)

@@ -54,11 +54,6 @@ class SqliteTriggers:
         [[every]] = await self._access.readers.all(SQL.evaluating_triggers)
         return rows.decode_triggers(every)
 
-    async def overdue(self, now: datetime) -> list[TriggerRecord]:
-        """Schedules whose next tick is over, whatever holds them."""
-        [[every]] = await self._access.readers.all(SQL.overdue_triggers, (micros(now),))
-        return rows.decode_triggers(every)
-
     async def has_fired(self, key: TriggerKey, occasion: str) -> bool:
         """The trigger has dealt with an occasion."""
         return self._access.readers.row(SQL.firing, (*key, occasion)) is not None

@@ -1,1 +1,0 @@
-"""Executions that a trigger starts."""

@@ -1,0 +1,62 @@
+"""Records of triggers as the contract shows them: both sets of names, of 2.0 and of 1.x (API spec §12)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from batuta.model.flow import TENANT, TriggerDefinition
+from batuta.model.trigger import Backfill, TriggerRecord
+
+Json = dict[str, Any]
+
+
+def state(record: TriggerRecord) -> Json:
+    """The state of a trigger."""
+    shape: Json = {
+        "tenantId": TENANT,
+        "namespace": record.namespace,
+        "flowId": record.flow_id,
+        "triggerId": record.trigger_id,
+        "kind": record.kind,
+        "flowRevision": record.revision,
+        "updatedAt": record.updated_at,
+        "updatedDate": record.updated_at,
+        "evaluatedAt": record.evaluated_at,
+        "date": record.date,
+        "nextEvaluationDate": record.next_at,
+        "nextExecutionDate": record.next_at,
+        "lastTriggeredDate": record.triggered_at,
+        "executionId": record.execution_id,
+        "evaluateRunningDate": record.evaluating_since,
+        "backfill": None if record.backfill is None else backfill(record.backfill),
+        "stopAfter": list(record.stop_after) or None,
+        "disabled": record.disabled,
+        "locked": record.is_locked,
+    }
+    return {name: value for name, value in shape.items() if value is not None}
+
+
+def backfill(found: Backfill) -> Json:
+    """A backfill and how far it has come."""
+    shape: Json = {
+        "start": found.start,
+        "end": found.end,
+        "currentDate": found.current,
+        "paused": found.paused,
+        "inputs": found.inputs or None,
+        "labels": list(found.labels) or None,
+        "previousNextExecutionDate": found.previous_next_at,
+    }
+    return {name: value for name, value in shape.items() if value is not None}
+
+
+def with_definition(record: TriggerRecord, definition: TriggerDefinition) -> Json:
+    """A trigger in a search: what the flow says and how it stands, each under both names."""
+    written = {
+        "id": definition.id,
+        "type": definition.written_type,
+        **definition.properties,
+        "disabled": definition.disabled,
+    }
+    told = state(record)
+    return {"trigger": written, "state": told, "abstractTrigger": written, "triggerContext": told}
