@@ -11,7 +11,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 from batuta.bus.local import LocalBus
-from batuta.clock import SystemClock
+from batuta.clock import Clock, SystemClock
 from batuta.engine.context import Names
 from batuta.engine.world import World
 from batuta.errors import NotFound, OperatorError
@@ -40,9 +40,10 @@ ENVS_PREFIXES = ("KESTRA_", "ENV_")
 class LocalContexts:
     """Gives workers of this process what the executor holds in memory."""
 
-    def __init__(self, live: Live, world: World) -> None:
+    def __init__(self, live: Live, world: World, clock: Clock) -> None:
         self._live = live
         self._world = world
+        self._clock = clock
 
     async def of(self, job: Job) -> AttemptInputs:
         """What the attempt of a job needs to know.
@@ -60,6 +61,7 @@ class LocalContexts:
             execution=ledger.execution,
             run=run,
             names=Names(ledger, self._world, run),
+            options=self._world.options(self._clock.now()),
         )
 
 
@@ -98,7 +100,7 @@ async def running(settings: Settings, *, scheduling: bool = True) -> AsyncIterat
         )
         world = world_of(settings)
         executor = Executor(ports, inbox, world)
-        worker = Worker(ports, settings, LocalContexts(executor.live, world), Lookups(ports))
+        worker = Worker(ports, settings, LocalContexts(executor.live, world, ports.clock), Lookups(ports))
         try:
             async with asyncio.TaskGroup() as services:
                 tasks = [services.create_task(executor.run(), name="executor")]

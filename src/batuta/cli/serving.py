@@ -50,13 +50,13 @@ def serve(settings: Settings, listener: socket.socket, flow_path: Path | None, *
 
 
 async def _serve(settings: Settings, listener: socket.socket, flow_path: Path | None, ready: Ready) -> None:
-    from batuta.app import running
+    from batuta.app import running, world_of
     from batuta.web.app import create_app
 
     async with running(settings) as ports:
         loaded = Loaded() if flow_path is None else await load_folder(ports, flow_path)
         config = uvicorn.Config(
-            create_app(ports, settings),
+            create_app(ports, settings, world=world_of(settings)),
             http="httptools",
             loop="none",
             lifespan="off",

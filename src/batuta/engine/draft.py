@@ -12,7 +12,7 @@ from batuta import expr, ids
 from batuta.engine.commands import AnyCommand, WriteLog
 from batuta.engine.context import Names
 from batuta.engine.ledger import Ledger, Undo
-from batuta.engine.world import World
+from batuta.engine.world import Chance, World
 from batuta.errors import Bug
 from batuta.model.execution import Attempt, Execution, TaskRun
 from batuta.model.state import EXECUTION_TRANSITIONS, History, Moment, State
@@ -45,7 +45,9 @@ class Draft:
         self._changed: dict[str, None] = {}
         self._removed: list[int] = []
         self._undo: list[Undo] = []
-        self._options = world.options(now, seed=None)
+        self._chance = Chance(
+            f"{ledger.execution.id}/{ledger.execution.next_ordinal}/{now.timestamp()}", world.options(now)
+        )
 
     # What rules read
 
@@ -67,11 +69,11 @@ class Draft:
         """Render a template in the context of a run, or of the execution."""
         if not expr.is_template(template):
             return str(template)
-        return expr.render(template, self.names(run, **extra), self.facts, self._options)
+        return expr.render(template, self.names(run, **extra), self.facts, self._chance.options())
 
     def render_deep(self, value: Any, run: TaskRun | None = None) -> Any:
         """Render every text in a value."""
-        return expr.render_deep(value, self.names(run), self.facts, self._options)
+        return expr.render_deep(value, self.names(run), self.facts, self._chance.options())
 
     # What rules write
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from datetime import datetime
 from typing import Any
 
@@ -22,6 +23,26 @@ class World(msgspec.Struct, frozen=True, kw_only=True):
     recursive_rendering: bool = False
     limits: expr.Limits = expr.Limits()
 
-    def options(self, now: datetime, seed: int | None = None) -> expr.Options:
+    def options(self, now: datetime) -> expr.Options:
         """How templates are rendered at an instant."""
-        return expr.Options(recursive=self.recursive_rendering, now=now, seed=seed, limits=self.limits)
+        return expr.Options(recursive=self.recursive_rendering, now=now, limits=self.limits)
+
+
+class Chance:
+    """Seeds for the random functions of expressions: each rendering of a step gets another one.
+
+    They follow from what the step is about, so that a step which is made twice draws the same.
+    """
+
+    __slots__ = ("_count", "_options", "_root")
+
+    def __init__(self, root: str, options: expr.Options) -> None:
+        self._root = root
+        self._options = options
+        self._count = 0
+
+    def options(self) -> expr.Options:
+        """How the next template is rendered."""
+        self._count += 1
+        digest = hashlib.blake2b(f"{self._root}/{self._count}".encode(), digest_size=16).digest()
+        return self._options._replace(seed=int.from_bytes(digest, "big"))

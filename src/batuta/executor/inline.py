@@ -11,7 +11,7 @@ from batuta.engine.commands import RunTask
 from batuta.engine.context import Names
 from batuta.engine.events import TaskRunFinished
 from batuta.engine.ledger import Ledger
-from batuta.engine.world import World
+from batuta.engine.world import Chance, World
 from batuta.errors import BatutaError
 from batuta.model.execution import TaskRun
 from batuta.model.records import LogLine, Metric, MetricKind
@@ -19,6 +19,7 @@ from batuta.model.state import State
 from batuta.model.task import LogLevel
 from batuta.plugin.outputs import plain_outputs
 from batuta.plugin.task import InlineTask, TaskFailed
+from batuta.secrets.masking import Masker
 
 
 class InlineAttempt:
@@ -31,7 +32,8 @@ class InlineAttempt:
         self._run: TaskRun = command.run
         self._task = command.task
         self._facts = facts
-        self._options = world.options(now)
+        self._chance = Chance(f"{command.run.id}/{command.run.token}", world.options(now))
+        self._masker = Masker(facts.secrets()) if facts is not None else None
         self._now = now
         self.names: Mapping[str, Any] = Names(ledger, world, command.run)
         self.lines: list[LogLine] = []
@@ -52,7 +54,7 @@ class InlineAttempt:
         if not expr.is_template(template):
             return str(template)
         names = self.names if not extra else Names(self._ledger, self.names.world, self._run, extra)  # type: ignore[attr-defined]
-        return expr.render(template, names, self._facts, self._options)
+        return expr.render(template, names, self._facts, self._chance.options())
 
     def write(self, level: LogLevel, message: str) -> None:
         """Add a line."""
@@ -67,7 +69,7 @@ class InlineAttempt:
                 flow_id=execution.flow_id,
                 at=self._now,
                 level=level,
-                message=message,
+                message=message if self._masker is None else self._masker.mask(message),
                 task_id=self._task.id,
                 task_run_id=self._run.id,
                 attempt=len(self._run.attempts),

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Hashable, Iterable, Mapping
-from typing import Annotated, Any, cast, get_args, get_origin
+from collections.abc import Iterable, Mapping
+from typing import Annotated, Any, get_args, get_origin
 
 import msgspec
 
@@ -40,7 +40,7 @@ def resolve(name: str) -> Found | None:
 
 def fields(cls: type[Any]) -> dict[str, converters.Field]:
     """The properties of a class by their name in documents."""
-    return converters.fields_of(cast(Hashable, cls))
+    return converters.fields_of(cls)
 
 
 def find(section: Section, what: str) -> Found | None:

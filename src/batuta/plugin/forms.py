@@ -13,6 +13,7 @@ from typing import Any, Generic, TypeVar
 
 import msgspec
 
+from batuta import expr
 from batuta.errors import TaskError
 from batuta.plugin.converters import (
     Converter,
@@ -87,6 +88,9 @@ class Form(Generic[T]):
                 values[attribute] = convert(raw, render)
             except Unfit as unfit:
                 raise TaskError(f"{path_text((name, *unfit.path))}: {unfit.message}") from None
+            except expr.ExpressionError as error:
+                error.with_path(name)
+                raise
         try:
             return self._cls(**values)
         except TypeError as error:
