@@ -14,6 +14,7 @@ import msgspec
 
 from batuta import expr
 from batuta.flows.findings import Findings, Violation, did_you_mean
+from batuta.flows.order import Order
 from batuta.flows.reader import Document, Mark, Path, ReadLimits, Unreadable, load
 
 _NOT_RENDERED = frozenset({"description", "displayName", "validator"})
@@ -94,16 +95,20 @@ class _Declared:
         self.tasks = set(_task_ids(data))
         variables = data.get("variables")
         self.variables = set(variables) if isinstance(variables, dict) else set()
+        self.order = Order(data)
         self.sets_variables = any(kind.endswith(".SetVariables") for kind in _types(data))
 
-    def complaint(self, reference: expr.Reference) -> tuple[str, str | None] | None:
-        """What is wrong with a reference, and a hint; None when nothing is."""
+    def complaint(self, reference: expr.Reference, path: Path) -> tuple[str, str | None] | None:
+        """What is wrong with a reference at a place, and a hint; None when nothing is."""
         name = reference.name
         match reference.kind:
             case "input" if name and not self._is_input((name, *reference.path)):
                 return f"the flow has no input `{name}`", did_you_mean(name, self.inputs)
             case "output" | "task" if name and not self._is_task(name):
                 return f"the flow has no task `{name}`", did_you_mean(name, self.tasks)
+            case "output" if name and self.order.comes_later(name, path):
+                hint = f"move `{name}` before this task, or give a default with `??`"
+                return f"the task `{name}` has not run yet when this is rendered", hint
             case "variable" if name and name not in self.variables and not self.sets_variables:
                 return f"the flow has no variable `{name}`", did_you_mean(name, self.variables)
             case "context" if name not in ROOTS:
@@ -160,7 +165,7 @@ def _check(found: Findings, declared: _Declared, path: Path, text: str) -> None:
     if _is_elsewhere(found.document.data, path):
         return
     for reference in references:
-        complaint = None if reference.guarded else declared.complaint(reference)
+        complaint = None if reference.guarded else declared.complaint(reference, path)
         if complaint is not None:
             _note(found, path, text, reference.offset, *complaint, None)
 
