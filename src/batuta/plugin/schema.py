@@ -10,7 +10,7 @@ import inspect
 import re
 import types
 import typing
-from collections.abc import Hashable, Mapping
+from collections.abc import Mapping
 from datetime import date, datetime, time, timedelta
 from enum import Enum
 from typing import Any, Union, cast, get_args, get_origin
@@ -223,7 +223,7 @@ def documentation(cls: type[Any], common: Json | None = None) -> Json:
     page = page_of(cls)
     definitions: Json = {}
     own = object_schema(cls, definitions)
-    fields = converters.fields_of(cast(Hashable, cls))
+    fields = converters.fields_of(cls)
     described = {
         name: {
             **schema,
