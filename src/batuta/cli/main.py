@@ -31,6 +31,14 @@ COMMANDS = {
     "server": Entry("batuta.cli.server:server", "Start a server."),
     "flow": Entry("batuta.cli.flow:flow", "Create, change and look up flows of a server."),
     "execution": Entry("batuta.cli.execution:execution", "Start, follow and stop executions of a server."),
+    "schedule": Entry("batuta.cli.schedule:schedule", "Look at the ticks of schedules."),
+    "trigger": Entry(
+        "batuta.cli.trigger:trigger", "Look at triggers of a server, and switch them on and off."
+    ),
+    "backfill": Entry(
+        "batuta.cli.backfill:backfill",
+        "Start the executions that a schedule would have started in the past.",
+    ),
 }
 
 

@@ -15,16 +15,14 @@ from litestar.params import FromPath
 from batuta import expr, ids
 from batuta.bus.port import TriggersChanged
 from batuta.errors import Conflict, InvalidRequest, NotFound, Outdated
-from batuta.firing import changes
+from batuta.firing import changes, previewing
 from batuta.firing.rules import Rule, Schedule, class_of, kind_of, raw_labels
 from batuta.firing.scene import with_facts
 from batuta.model.flow import FlowKey
 from batuta.model.labels import Label
 from batuta.model.trigger import TriggerKey, TriggerKind, TriggerRecord
-from batuta.plugin.trigger import ScheduledTrigger
 from batuta.store.batch import Batch
 from batuta.store.port import AllOf, Condition, Criteria, Order, Search
-from batuta.timetable import backfill as ranges
 from batuta.web import bulk, filters, forms, query
 from batuta.web.access import Action
 from batuta.web.query import read_instant
@@ -38,10 +36,6 @@ Change = Callable[[TriggerRecord, datetime], TriggerRecord]
 TRIES = 5
 MOST_RECORDS = 10_000
 """Most records that one bulk request changes."""
-PREVIEWED = 20
-MOST_PREVIEWED = 1_000
-MOST_COUNTED = 100_000
-"""Most ticks that a dry run of a backfill counts."""
 
 
 class TriggerName(msgspec.Struct, rename="camel"):
@@ -169,38 +163,13 @@ async def preview(
     """The next ticks of each schedule of a flow, with its zone and what clocks do around them."""
     site.guard.must(Action.READ, namespace)
     asked = query.of(request)
-    count = min(asked.number("count", least=1) or PREVIEWED, MOST_PREVIEWED)
+    count = min(asked.number("count", least=1) or previewing.TICKS, previewing.MOST_TICKS)
     start = asked.instant("from") or site.now()
-    rules = [rule for rule in await _rules(site, FlowKey(namespace, flow_id)) if _is_schedule(rule)]
-    return [await _with_schedule(site, rule, lambda found: _previewed(found, start, count)) for rule in rules]
-
-
-def _is_schedule(rule: Rule) -> bool:
-    return rule.cls is not None and issubclass(rule.cls, ScheduledTrigger)
-
-
-def _previewed(schedule: Schedule, start: datetime, count: int) -> Json:
-    rule = schedule.rule
-    ticks: list[Json] = []
-    tick = start
-    while len(ticks) < count:
-        found = schedule.filtered.next_after(tick)
-        if found is None or not schedule.counts(found):
-            break
-        tick = found
-        entry = {"date": schedule.text(tick), "instant": tick}
-        note = schedule.note(tick)
-        ticks.append({**entry, "note": note} if note else entry)
-    properties = rule.definition.properties
-    return {
-        "triggerId": rule.definition.id,
-        "type": rule.definition.written_type,
-        "cron": properties.get("cron"),
-        "timezone": schedule.zone_name,
-        "disabled": rule.definition.disabled or rule.flow.disabled,
-        "conditions": rule.conditions,
-        "ticks": ticks,
-    }
+    rules = previewing.schedules(await _rules(site, FlowKey(namespace, flow_id)))
+    return [
+        await _with_schedule(site, rule, lambda found: previewing.previewed(found, start, count))
+        for rule in rules
+    ]
 
 
 async def _with_schedule(site: Site, rule: Rule, make: Callable[[Schedule], Json]) -> Json:
@@ -382,24 +351,7 @@ async def _dry_run(site: Site, order: TriggerOrder) -> Json:
     if rule is None:
         raise NotFound(f"there is no trigger `{order.trigger_id}` of the flow {order.key.flow}")
 
-    def counted(schedule: Schedule) -> Json:
-        dates: list[str] = []
-        count = 0
-        for tick in ranges.ticks(schedule.filtered, start, end):
-            if schedule.counts(tick):
-                count += 1
-                if len(dates) < MOST_PREVIEWED:
-                    dates.append(schedule.text(tick))
-            if count >= MOST_COUNTED:
-                break
-        return {
-            "count": count,
-            "isComplete": count < MOST_COUNTED,
-            "timezone": schedule.zone_name,
-            "dates": dates,
-        }
-
-    return await _with_schedule(site, rule, counted)
+    return await _with_schedule(site, rule, lambda found: previewing.filled(found, start, end))
 
 
 def _pause(on: bool) -> Change:

@@ -1,0 +1,118 @@
+"""`batuta trigger`: the triggers of a server."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from batuta.cli.client import Client, output_option, print_json, print_table, speaks_to_server
+
+F = Any
+
+
+@click.group(short_help="Look at triggers of a server, and switch them on and off.")
+def trigger() -> None:
+    """Look at triggers of a server, and switch them on and off."""
+
+
+def names_trigger(command: F) -> F:
+    """The three words by which a trigger is known."""
+    for name, metavar in (("trigger_id", "TRIGGER"), ("flow_id", "FLOW"), ("namespace", "NAMESPACE")):
+        command = click.argument(name, metavar=metavar)(command)
+    return command
+
+
+@trigger.command("list")
+@click.option("-n", "--namespace", metavar="NAME", help="Only those of this namespace and those below it.")
+@click.option("--flow", "flow_id", metavar="ID", help="Only those of this flow.")
+@click.option("--size", type=click.IntRange(1, 1000), default=100, show_default=True, help="How many.")
+@output_option
+@speaks_to_server
+def list_(client: Client, namespace: str | None, flow_id: str | None, size: int, output: str) -> None:
+    """List triggers with what is to come and what holds them."""
+    filters = {"filters[namespace][PREFIX]": namespace, "filters[flowId][EQUALS]": flow_id}
+    page = client.get("triggers", "search", page=1, size=size, **filters)
+    if output == "json":
+        print_json(page["results"])
+        return
+    rows = []
+    for each in page["results"]:
+        state = each["state"]
+        rows.append(
+            (
+                state["namespace"],
+                state["flowId"],
+                state["triggerId"],
+                state.get("nextEvaluationDate", ""),
+                state.get("lastTriggeredDate", ""),
+                "disabled"
+                if state["disabled"]
+                else f"locked by {state.get('executionId', 'an evaluation')}"
+                if state["locked"]
+                else "",
+            )
+        )
+    print_table(("NAMESPACE", "FLOW", "TRIGGER", "NEXT", "LAST STARTED", "HELD"), rows)
+
+
+@trigger.command()
+@names_trigger
+@speaks_to_server
+def get(client: Client, namespace: str, flow_id: str, trigger_id: str) -> None:
+    """Show the state of a trigger."""
+    from batuta.errors import NotFound
+
+    page = client.get("triggers", namespace, flow_id, page=1, size=1000)
+    for each in page["results"]:
+        if each["triggerId"] == trigger_id:
+            print_json(each)
+            return
+    raise NotFound(f"the trigger `{trigger_id}` of {namespace}.{flow_id} has no state")
+
+
+def _switch(client: Client, key: tuple[str, str, str], *, disabled: bool, recover: bool = False) -> None:
+    body = {**body_of(*key), "disabled": disabled, "recoverMissedSchedules": recover}
+    state = client.put("triggers", "set-disabled", json=body)
+    to_come = state.get("nextEvaluationDate")
+    click.echo("disabled" if state["disabled"] else f"enabled, next look at {to_come}")
+
+
+def body_of(namespace: str, flow_id: str, trigger_id: str) -> dict[str, Any]:
+    """A trigger as the API wants it named."""
+    return {"namespace": namespace, "flowId": flow_id, "triggerId": trigger_id}
+
+
+@trigger.command()
+@names_trigger
+@click.option("--recover", is_flag=True, help="Make good the ticks that were missed meanwhile.")
+@speaks_to_server
+def enable(client: Client, namespace: str, flow_id: str, trigger_id: str, recover: bool) -> None:
+    """Let a trigger start executions."""
+    _switch(client, (namespace, flow_id, trigger_id), disabled=False, recover=recover)
+
+
+@trigger.command()
+@names_trigger
+@speaks_to_server
+def disable(client: Client, namespace: str, flow_id: str, trigger_id: str) -> None:
+    """Keep a trigger from starting executions."""
+    _switch(client, (namespace, flow_id, trigger_id), disabled=True)
+
+
+@trigger.command()
+@names_trigger
+@speaks_to_server
+def unlock(client: Client, namespace: str, flow_id: str, trigger_id: str) -> None:
+    """Open the lock of a trigger whose execution will never end."""
+    client.post("triggers", namespace, flow_id, trigger_id, "unlock")
+    click.echo("unlocked")
+
+
+@trigger.command()
+@names_trigger
+@speaks_to_server
+def restart(client: Client, namespace: str, flow_id: str, trigger_id: str) -> None:
+    """Give an evaluation up and begin anew."""
+    client.post("triggers", namespace, flow_id, trigger_id, "restart")
+    click.echo("restarted")
