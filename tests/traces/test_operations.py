@@ -177,6 +177,17 @@ def test_a_restart_reaches_into_blocks():
     }  # fmt: skip
 
 
+def test_a_restart_while_a_handler_is_paused_runs_the_handler_again():
+    done = run(flow("tasks: [{Sequential: s, tasks: [a], finally: [{Pause: p}]}, b]"))
+    assert done.state is State.PAUSED
+
+    done.restart()
+    assert done.runs == {"s": "RUNNING", "a": "SUCCESS", "p": "PAUSED"}
+
+    done.resume()
+    assert done.state is SUCCESS
+
+
 def test_exit_ends_everything_around_it():
     done = run(
         flow(

@@ -110,7 +110,10 @@ def restart(draft: Draft) -> None:
             subflows.restart(draft, run)
         else:
             dispatch(draft, run)
+    # Also those around which only handlers were taken away.
     draft.touch(None)
+    for run_id in list(ledger.open_flowables):
+        draft.touch(run_id)
 
 
 def _kind(draft: Draft, run: TaskRun) -> Kind | None:
