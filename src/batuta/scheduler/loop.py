@@ -75,7 +75,7 @@ class Scheduler:
         self._lookups = Lookups(ports)
         self._rules = RuleSource(ports.store)
         self._launcher = Launcher(self._lookups, world)
-        self._reactions = Reactions(ports, self._launcher, self._rules)
+        self.reactions = Reactions(ports, self._launcher, self._rules)
         self._began = ports.clock.now()
         self._locks: dict[str, TriggerKey] = {}
         """Executions that lock a trigger."""
@@ -93,12 +93,12 @@ class Scheduler:
                 if record.execution_id is not None
             }
             await self._unlock_ended()
-            await self._reactions.load()
+            await self.reactions.load()
             self.ready.set()
             async with asyncio.TaskGroup() as group:
                 group.create_task(self._tick(), name="ticks")
                 group.create_task(self._listen(hints), name="hints")
-                group.create_task(self._reactions.run(), name="reactions")
+                group.create_task(self.reactions.run(), name="reactions")
                 group.create_task(self._sweep(), name="sweep")
 
     # Ticks
@@ -283,7 +283,7 @@ class Scheduler:
                     case ExecutionChanged():
                         if hint.execution_id in self._locks:
                             await self._unlock(hint.execution_id)
-                        self._reactions.heard(hint.execution_id)
+                        self.reactions.heard(hint.execution_id)
             except StoreError as error:
                 log.error("the scheduler could not follow a hint: %s", error)  # the sweep makes it good
 
@@ -348,7 +348,7 @@ class Scheduler:
                 await self._store.commit(batch)
             except Outdated:
                 continue
-            await self._reactions.follow(key, listens=found.listens)
+            await self.reactions.follow(key, listens=found.listens)
             return
         log.warning("the triggers of %s are being changed by others", key)
 
@@ -383,7 +383,7 @@ class Scheduler:
             try:
                 if self._locks:
                     await self._unlock_ended()
-                await self._reactions.sweep()
+                await self.reactions.sweep()
                 if self._clock.monotonic() - looked_at >= LONGEST_SLEEP_SECONDS:
                     looked_at = self._clock.monotonic()
                     await self._read_flows()

@@ -98,6 +98,10 @@ class Reactions:
             self._waiting[execution_id] = None
             self._something.set()
 
+    def has_seen(self, execution_id: str) -> bool:
+        """Something of the execution was looked at."""
+        return execution_id in self._seen and execution_id not in self._waiting
+
     async def run(self) -> None:
         """Look at executions that changed, until cancelled."""
         while True:
