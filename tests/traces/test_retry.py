@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from batuta.model.state import State
-from batuta.testing.run import run
+from batuta.testing.run import Outcome, run
 from tests.support.shorthand import flow
 
 FAILED, SUCCESS = State.FAILED, State.SUCCESS
@@ -94,6 +94,19 @@ def test_siblings_go_on_while_a_task_waits_for_its_retry():
     assert done.runs["b"] == "SUCCESS"
     done.move(seconds=2)
     assert done.state is SUCCESS
+
+
+def test_a_retry_that_is_cut_off_does_not_hold_the_execution():
+    done = run(
+        flow("tasks: [{Parallel: p, tasks: [{run: x, " + FIVE + "}, y]}]"),
+        given={"x": FAILED, "y": Outcome(held=True)},
+    )
+    assert done.state is State.RETRYING
+
+    done.release("y", FAILED)
+
+    assert done.state is FAILED
+    assert done.runs == {"p": "FAILED", "x": "FAILED", "y": "FAILED"}
 
 
 def test_a_retry_may_be_a_new_execution():

@@ -94,6 +94,7 @@ def end_flowable(draft: Draft, run: TaskRun, state: State, **changes: Any) -> Ta
         if not below.is_ended:
             draft.move(below, state)
             draft.command(CancelTimers(task_run_id=below.id))
+    _leave_retrying(draft)
     run = draft.move(run, state, attempts=attempt_ended(run, state, draft.now), **changes)
     draft.touch(run.parent_id, run)
     if state is State.FAILED:
@@ -120,8 +121,18 @@ def interrupt(draft: Draft, runs: list[TaskRun], state: State) -> None:
         draft.move(run, state, attempts=attempt_cut(run, state, draft.now))
         draft.command(CancelTimers(task_run_id=run.id))
         draft.touch(run.parent_id)
+    _leave_retrying(draft)
     if leaves:
         draft.command(StopTaskRuns(task_run_ids=leaves))
+
+
+def _leave_retrying(draft: Draft) -> None:
+    """An execution waits for retries only while a run of it does."""
+    if draft.state is State.RETRYING:
+        runs = draft.ledger.runs
+        if not any(runs[run_id].state.current is State.RETRYING for run_id in draft.ledger.open_leaves):
+            draft.move_execution(State.RUNNING)
+            draft.touch(None)
 
 
 def is_flowable(kind: Kind) -> bool:
