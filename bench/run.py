@@ -70,32 +70,29 @@ class Bench:
                 outer.append((time.perf_counter() - began) * 1e3)
         return statistics.median(inner), statistics.quantiles(inner, n=100)[98], statistics.median(outer)
 
-    async def burst(self, count: int = 3000, connections: int = 16) -> float:
+    async def burst(self, number: int, count: int = 3000, connections: int = 16) -> float:
         """One-task executions submitted at once: completed per second."""
-        flow_id = await self.save(flows.one().replace("id: one", "id: burst"))
+        flow_id = await self.save(flows.one().replace("id: one", f"id: burst-{number}"))
         path = f"/api/v1/main/executions/{flows.NAMESPACE}/{flow_id}"
+        found = f"flowId={flow_id}&namespace={flows.NAMESPACE}&state=SUCCESS&size=1"
+        query = f"/api/v1/main/executions/search?{found}"
         pool = [Connection("127.0.0.1", self._server.port) for _ in range(connections)]
-        began = time.perf_counter()
+        share = count // connections
 
-        async def submit(connection: Connection, share: int) -> None:
+        async def submit(connection: Connection) -> None:
             for _ in range(share):
                 status, answer = await connection.request("POST", path)
                 if status != 200:
                     raise RuntimeError(f"refused: {status} {answer}")
 
-        await asyncio.gather(*(submit(connection, count // connections) for connection in pool))
-        expected = count // connections * connections
-        found = f"flowId={flow_id}&namespace={flows.NAMESPACE}&state=SUCCESS&size=1"
-        query = f"/api/v1/main/executions/search?{found}"
-        while True:
-            _, answer = await self._connection.request("GET", query)
-            if answer["total"] >= expected:
-                break
+        began = time.perf_counter()
+        await asyncio.gather(*map(submit, pool))
+        while (await self._connection.request("GET", query))[1]["total"] < share * connections:
             await asyncio.sleep(0.02)
         seconds = time.perf_counter() - began
         for connection in pool:
             await connection.close()
-        return expected / seconds
+        return share * connections / seconds
 
 
 def _seconds(execution: dict[str, Any]) -> float:
@@ -165,7 +162,8 @@ def collect(*, quick: bool) -> list[tuple[str, str, str]]:
                     continue
                 seconds = await bench.duration(flows.foreach(count))
                 note(f"ForEach of {count:,}", f"{seconds:.3f} s", f"<= {bound} s")
-            note("burst of one-task executions", f"{await bench.burst():,.0f}/s", ">= 1,200/s")
+            bursts = [await bench.burst(number) for number in range(3)]
+            note("burst of one-task executions", f"{statistics.median(bursts):,.0f}/s", ">= 1,200/s")
             if not quick:
                 note(
                     "40 Python scripts in sequence",
