@@ -24,6 +24,8 @@ from bench import floor, flows
 from bench.client import Connection
 from bench.server import Server
 
+SETTLE_SECONDS = 4
+"""Seconds after the start until a server imports nothing more and is really idle."""
 RESULTS = Path(__file__).parent / "results"
 
 
@@ -87,7 +89,10 @@ class Bench:
 
         began = time.perf_counter()
         await asyncio.gather(*map(submit, pool))
-        while (await self._connection.request("GET", query))[1]["total"] < share * connections:
+        while True:
+            _, answer = await self._connection.request("GET", query)
+            if answer["total"] >= share * connections:
+                break
             await asyncio.sleep(0.02)
         seconds = time.perf_counter() - began
         for connection in pool:
@@ -139,7 +144,7 @@ def collect(*, quick: bool) -> list[tuple[str, str, str]]:
     note("command to first finished execution", f"{median_of_three(start_to_finished):.2f} s", "<= 0.9 s")
     with Server() as server:
         server.wait()
-        time.sleep(1)
+        time.sleep(SETTLE_SECONDS)
         idle, cpu = server.memory_mib, server.cpu_percent(5)
 
         async def over_rest() -> None:
