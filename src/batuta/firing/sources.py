@@ -14,7 +14,7 @@ from batuta.model.flow import Flow, FlowKey, FlowRevision
 from batuta.model.trigger import TriggerKey
 from batuta.store.port import Store
 
-MOST_FLOWS = 2_000
+MOST_FLOWS = 5_000
 """Flows that are kept parsed."""
 
 

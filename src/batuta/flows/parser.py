@@ -165,7 +165,7 @@ def parse(
     return _remembered(source, revision)
 
 
-@lru_cache(maxsize=512)
+@lru_cache(maxsize=5_000)
 def _remembered(source: str, revision: int) -> Flow:
     return _parsed(read(source, revision=revision))
 

@@ -130,7 +130,7 @@ class Scheduler:
 
     async def _start(self, due: Sequence[TriggerRecord]) -> None:
         """Plan every record, and write all in one transaction; one by one if any was changed meanwhile."""
-        planned = [await self._plan(record) for record in due]
+        planned = [await self._planned(record) for record in due]
         try:
             await self._write(planned)
         except Conflict:
@@ -169,6 +169,17 @@ class Scheduler:
         if hints:
             await self._ports.bus.publish(*hints)
 
+    async def _planned(self, record: TriggerRecord) -> Planned:
+        """What to do about a record; whatever goes wrong concerns it alone."""
+        try:
+            return await self._plan(record)
+        except StoreError:
+            raise
+        except Exception as error:
+            # The border of the loop: one trigger that cannot be looked at never stops the others.
+            log.exception("%s could not be looked at and is switched off", record.key)
+            return self._switch_off(record, error)
+
     async def _plan(self, record: TriggerRecord) -> Planned:
         """What to do about a record that is due. Nothing is written yet."""
         now = self._clock.now()
@@ -179,7 +190,7 @@ class Scheduler:
         try:
             decision = await self._decide(record, rule)
         except (BatutaError, expr.ExpressionError) as error:
-            return self._switch_off(record, rule, error)
+            return self._switch_off(record, error)
         if decision.tick is None:
             return Planned(decision.record, Batch(triggers=[decision.record]))
         try:
@@ -264,8 +275,8 @@ class Scheduler:
         )
         return Planned(record, batch, execution)
 
-    def _switch_off(self, record: TriggerRecord, rule: Rule, error: Exception) -> Planned:
-        log.warning("%s cannot be evaluated and is switched off: %s", rule.key, error)
+    def _switch_off(self, record: TriggerRecord, error: Exception) -> Planned:
+        log.warning("%s cannot be evaluated and is switched off: %s", record.key, error)
         off = replace(record, disabled=True, next_at=None, updated_at=self._clock.now())
         return Planned(off, Batch(triggers=[off]))
 
@@ -284,15 +295,18 @@ class Scheduler:
                         if hint.execution_id in self._locks:
                             await self._unlock(hint.execution_id)
                         self.reactions.heard(hint.execution_id)
-            except StoreError as error:
-                log.error("the scheduler could not follow a hint: %s", error)  # the sweep makes it good
+            except Exception:
+                # The border of the loop; the sweep makes good what was not done.
+                log.exception("the scheduler could not follow a hint: %s", hint)
 
     async def _unlock(self, execution_id: str) -> None:
         """Open the lock of an execution that has ended (triggers spec A2.4)."""
         execution = await self._store.executions.get(execution_id)
         if execution is None or not execution.is_ended:
             return
-        key = self._locks.pop(execution_id)
+        key = self._locks.pop(execution_id, None)
+        if key is None:
+            return  # somebody else was faster
         for _ in range(TRIES):
             record = await self._store.triggers.get(key)
             if record is None or record.execution_id != execution_id:
@@ -390,8 +404,9 @@ class Scheduler:
                 if self._clock.monotonic() - purged_at >= 86_400:
                     purged_at = self._clock.monotonic()
                     await self._store.triggers.purge_firings(self._clock.now() - KEEP_FIRINGS)
-            except StoreError as error:
-                log.error("the scheduler could not look around: %s", error)
+            except Exception:
+                # The border of the loop; it looks again.
+                log.exception("the scheduler could not look around")
 
     async def _unlock_ended(self) -> None:
         for execution_id, key in list(self._locks.items()):

@@ -19,7 +19,7 @@ import msgspec
 from batuta import expr, flows, ids
 from batuta.bus.port import ExecutionChanged
 from batuta.engine.events import ExecutionCreated
-from batuta.errors import AlreadyFired, BatutaError, FlowError, StoreError
+from batuta.errors import AlreadyFired, BatutaError, FlowError
 from batuta.firing.launching import Launcher, Wish
 from batuta.firing.rules import Rule
 from batuta.firing.scene import (
@@ -114,8 +114,9 @@ class Reactions:
                     execution = await self._store.executions.get(execution_id)
                     if execution is not None:
                         await self._look(execution)
-                except StoreError as error:
-                    log.error("a change of %s was not looked at: %s", execution_id, error)
+                except Exception:
+                    # The border of the loop; the sweep looks again.
+                    log.exception("a change of %s was not looked at", execution_id)
                     self._seen.pop(execution_id, None)
 
     async def sweep(self) -> None:
