@@ -21,6 +21,7 @@ from batuta.executor.loop import Executor
 from batuta.lookups import Lookups
 from batuta.ports import Ports
 from batuta.scheduler.loop import Scheduler
+from batuta.secrets.cipher import Cipher
 from batuta.secrets.environment import EnvironmentSecrets
 from batuta.settings.tree import Settings
 from batuta.storage.local import LocalStorage
@@ -65,16 +66,21 @@ class LocalContexts:
         )
 
 
-def world_of(settings: Settings, environment: dict[str, str] | None = None) -> World:
-    """What the rules are told about this installation."""
-    environment = dict(os.environ) if environment is None else environment
+def world_of(settings: Settings, cipher: Cipher | None = None) -> World:
+    """What the rules are told about this installation; without a cipher secrets stay unreadable."""
     envs = {
         name.removeprefix(prefix).lower(): value
         for prefix in ENVS_PREFIXES
-        for name, value in environment.items()
+        for name, value in os.environ.items()
         if name.startswith(prefix)
     }
-    return World(envs=envs, url=settings.base_url, recursive_rendering=settings.recursive_rendering)
+    return World(
+        envs=envs,
+        url=settings.base_url,
+        recursive_rendering=settings.recursive_rendering,
+        encrypt=None if cipher is None else cipher.encrypt,
+        decrypt=None if cipher is None else cipher.decrypt,
+    )
 
 
 @asynccontextmanager
@@ -95,10 +101,11 @@ async def running(settings: Settings, *, scheduling: bool = True) -> AsyncIterat
             bus=bus,
             storage=storage,
             secrets=EnvironmentSecrets(),
+            cipher=Cipher(settings.encryption_key, settings.data_dir),
             clock=SystemClock(),
             inbox=inbox,
         )
-        world = world_of(settings)
+        world = world_of(settings, ports.cipher)
         executor = Executor(ports, inbox, world)
         worker = Worker(ports, settings, LocalContexts(executor.live, world, ports.clock), Lookups(ports))
         try:

@@ -9,6 +9,7 @@ import msgspec
 from batuta.bus.port import Bus
 from batuta.clock import Clock
 from batuta.engine.events import AnyEvent
+from batuta.secrets.cipher import Cipher
 from batuta.secrets.port import Secrets
 from batuta.storage.port import Storage
 from batuta.store.batch import Batch
@@ -35,5 +36,6 @@ class Ports(msgspec.Struct, kw_only=True):
     bus: Bus
     storage: Storage
     secrets: Secrets
+    cipher: Cipher
     clock: Clock
     inbox: Inbox

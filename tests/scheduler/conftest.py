@@ -28,6 +28,7 @@ from batuta.model.state import State
 from batuta.model.trigger import TriggerKey, TriggerRecord
 from batuta.ports import Ports
 from batuta.scheduler.loop import Scheduler
+from batuta.secrets.cipher import Cipher
 from batuta.secrets.environment import EnvironmentSecrets
 from batuta.storage.local import LocalStorage
 from batuta.store.batch import Batch
@@ -196,6 +197,7 @@ async def town(tmp_path: Path) -> AsyncIterator[Town]:
         bus=bus,
         storage=storage,
         secrets=EnvironmentSecrets(),
+        cipher=Cipher(None, tmp_path),
         clock=clock,
         inbox=CommittingInbox(store),
     )

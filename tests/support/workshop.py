@@ -23,6 +23,7 @@ from batuta.model.flow import Flow
 from batuta.model.state import History, State
 from batuta.model.task import LogLevel, Task
 from batuta.ports import Ports
+from batuta.secrets.cipher import Cipher
 from batuta.secrets.environment import EnvironmentSecrets
 from batuta.settings.tree import Settings
 from batuta.storage.local import LocalStorage
@@ -224,6 +225,7 @@ async def workshop(folder: Path, **settings: Any) -> AsyncIterator[Workshop]:
         bus=LocalBus(),
         storage=LocalStorage(folder / "storage"),
         secrets=EnvironmentSecrets(),
+        cipher=Cipher(None, folder),
         clock=SystemClock(),
         inbox=HeardEvents(),
     )

@@ -143,7 +143,7 @@ async def _resolved(ports: Ports, flow: Flow, given: Mapping[str, Any]) -> dict[
     lookups = Lookups(ports)
     for _ in range(MOST_LOOKUPS):
         try:
-            resolution = flows.resolve(flow.inputs, given, names, facts)
+            resolution = flows.resolve(flow.inputs, given, names, facts, encrypt=ports.cipher.encrypt)
         except expr.MissingFact as missing:
             facts = await lookups.answer(missing.fact, facts, namespace=flow.namespace)
             continue

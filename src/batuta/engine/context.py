@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 
 from batuta.engine.ledger import Ledger
+from batuta.engine.secret_inputs import revealed
 from batuta.engine.world import World
 from batuta.model import labels
 from batuta.model.execution import TaskRun
@@ -138,6 +139,11 @@ def _outermost(names: Names) -> Ledger:
     return ledger
 
 
+def _inputs(names: Names) -> dict[str, Any]:
+    ledger = _outermost(names)
+    return revealed(ledger.outline.flow, ledger.execution.inputs, names.world)
+
+
 def _outputs(names: Names) -> dict[str, Any]:
     outer, ledger = names.ledger.outer, names.ledger
     outputs = ledger.outputs
@@ -190,7 +196,7 @@ _BUILDERS: dict[str, Callable[[Names], Any]] = {
     "taskrun": _taskrun,
     "parents": _parents,
     "parent": _parent,
-    "inputs": lambda names: _outermost(names).execution.inputs,
+    "inputs": _inputs,
     "outputs": _outputs,
     "tasks": lambda names: names.ledger.states,
     "trigger": _trigger,

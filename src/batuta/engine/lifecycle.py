@@ -175,7 +175,9 @@ def finish(draft: Draft, state: State) -> None:
         declared = draft.ledger.outline.flow.outputs if root is None else declared_outputs(root)
         if declared:
             rendered = {output.id: draft.render_deep(output.value) for output in declared}
-            draft.change_execution(outputs=flows.type_outputs(declared, rendered))
+            draft.change_execution(
+                outputs=flows.type_outputs(declared, rendered, encrypt=draft.world.encrypt)
+            )
     except (expr.ExpressionError, BatutaError) as error:
         draft.log(LogLevel.ERROR, f"Failed to render output values: {error}")
         draft.move_execution(State.FAILED)

@@ -10,6 +10,7 @@ import msgspec
 
 from batuta.errors import FlowError
 from batuta.model.flow import Flow
+from batuta.model.inputs import InputType
 from batuta.model.task import Task
 from batuta.plugin import registry
 from batuta.plugin.forms import Form
@@ -55,6 +56,7 @@ class Outline:
     def __init__(self, flow: Flow, root: str | None = None) -> None:
         self.flow = flow
         self.root = None if root is None else next((task for task in flow.walk() if task.id == root), None)
+        self.has_secret_inputs = any(declared.type is InputType.SECRET for declared in flow.inputs)
         self.places: dict[str, Place] = {}
         self._branches: dict[tuple[str | None, str], tuple[Task, ...]] = {}
         self._forms: dict[str, Form[Any]] = {}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
@@ -21,6 +22,9 @@ class World(msgspec.Struct, frozen=True, kw_only=True):
     environment: str | None = None
     url: str | None = None
     recursive_rendering: bool = False
+    encrypt: Callable[[str], Any] | None = None
+    """Makes a value of type SECRET fit to be kept; None where there is no key."""
+    decrypt: Callable[[dict[str, Any]], str] | None = None
     limits: expr.Limits = expr.Limits()
 
     def options(self, now: datetime) -> expr.Options:

@@ -11,6 +11,7 @@ from batuta.engine.commands import RunTask
 from batuta.engine.context import Names
 from batuta.engine.events import TaskRunFinished
 from batuta.engine.ledger import Ledger
+from batuta.engine.secret_inputs import secret_values
 from batuta.engine.world import Chance, World
 from batuta.errors import BatutaError
 from batuta.model.execution import TaskRun
@@ -33,11 +34,17 @@ class InlineAttempt:
         self._task = command.task
         self._facts = facts
         self._chance = Chance(f"{command.run.id}/{command.run.token}", world.options(now))
-        self._masker = Masker(facts.secrets()) if facts is not None else None
         self._now = now
         self.names: Mapping[str, Any] = Names(ledger, world, command.run)
+        self._masker = self._secrets_of(ledger, facts)
         self.lines: list[LogLine] = []
         self.measurements: list[Metric] = []
+
+    def _secrets_of(self, ledger: Ledger, facts: expr.Facts | None) -> Masker | None:
+        known = [] if facts is None else facts.secrets()
+        if ledger.outline.has_secret_inputs:
+            known += secret_values(ledger.outline.flow, self.names["inputs"])
+        return Masker(known) if known else None
 
     @property
     def log(self) -> InlineAttempt:

@@ -27,6 +27,7 @@ class Starting:
 
     def __init__(self, ports: Ports, sources: FlowSource, lookups: Lookups) -> None:
         self._clock = ports.clock
+        self._cipher = ports.cipher
         self._sources = sources
         self._lookups = lookups
 
@@ -69,7 +70,9 @@ class Starting:
         facts = expr.Facts()
         for _ in range(MOST_LOOKUPS):
             try:
-                resolution = flows.resolve(flow.inputs, command.inputs, names, facts)
+                resolution = flows.resolve(
+                    flow.inputs, command.inputs, names, facts, encrypt=self._cipher.encrypt
+                )
             except expr.MissingFact as missing:
                 facts = await self._lookups.answer(missing.fact, facts, namespace=flow.namespace)
                 continue

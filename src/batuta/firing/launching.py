@@ -143,7 +143,9 @@ class Launcher:
         resolution = await with_facts(
             self.lookups,
             rule.flow.namespace,
-            lambda facts: flows.resolve(rule.flow.inputs, given, names, facts, encrypt=self.world.encrypt, options=options),
+            lambda facts: flows.resolve(
+                rule.flow.inputs, given, names, facts, encrypt=self.world.encrypt, options=options
+            ),
         )
         if resolution.violations:
             raise BatutaError(

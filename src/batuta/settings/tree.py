@@ -31,6 +31,12 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     inline_bytes: Annotated[
         int, Meta(ge=0, description="A larger input or output value moves to internal storage.")
     ] = 65_536
+    encryption_key: Annotated[
+        str | None,
+        Meta(
+            description="Key of SECRET inputs, 16 to 32 bytes in base64; by default one kept in `data_dir`."
+        ),
+    ] = None
     recursive_rendering: Annotated[
         bool,
         Meta(description="Render results of expressions again until they stand still, as Kestra 0.x did."),

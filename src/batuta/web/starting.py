@@ -138,7 +138,8 @@ async def resolve(site: Site, flow: Flow, inputs: Sequence[Input], given: Mappin
     if not inputs:
         return _NOTHING
     return await site.with_facts(
-        lambda facts: flows.resolve(inputs, given, names, facts), namespace=flow.namespace
+        lambda facts: flows.resolve(inputs, given, names, facts, encrypt=site.ports.cipher.encrypt),
+        namespace=flow.namespace,
     )
 
 
@@ -170,8 +171,6 @@ def sorted_out(inputs: Sequence[Input], form: Form) -> tuple[dict[str, Any], dic
     for upload in form.files:
         name = upload.filename if upload.name == _UPLOADS and _UPLOADS not in kinds else upload.name
         if kinds.get(name) is InputType.FILE:
-            if upload.size == 0:
-                raise Invalid([Part(message=f"Can't upload file: {name}, it is empty", path=name)])
             uploads[name] = upload
         elif name in kinds:
             given[name] = upload.read().decode("utf-8", "replace")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import traceback
-from collections.abc import Mapping
 from datetime import timedelta
 from pathlib import Path
 from typing import Any, ClassVar
@@ -12,9 +11,9 @@ from typing import Any, ClassVar
 import msgspec
 
 from batuta import expr, iso8601
+from batuta.engine.secret_inputs import secret_values
 from batuta.errors import BatutaError, MissingExtra, TaskError, TaskTimeout
 from batuta.model.flow import Flow
-from batuta.model.inputs import InputType
 from batuta.model.state import State
 from batuta.model.task import Task
 from batuta.plugin import registry
@@ -156,7 +155,7 @@ class Attempt:
             clock=bench.ports.clock,
         )
         names = TaskNames(self.inputs.names, lambda: self._workspace.folder, self._own_names(task))
-        masks = _Masks(log, secret_inputs(self.inputs.flow, execution.inputs))
+        masks = _Masks(log, secret_values(self.inputs.flow, names["inputs"]))
         return AttemptContext(
             identity=AttemptIdentity(
                 execution.namespace, execution.flow_id, execution.id, task.id, run_id, number
@@ -268,15 +267,6 @@ def clock_text(duration: timedelta) -> str:
     minutes, seconds = divmod(seconds, 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours:02}:{minutes:02}:{seconds:02}.{millis:03}"
-
-
-def secret_inputs(flow: Flow, values: Mapping[str, Any]) -> list[str]:
-    """Values of the execution's inputs of type SECRET."""
-    return [
-        value
-        for each in flow.inputs
-        if each.type is InputType.SECRET and isinstance(value := values.get(each.id), str) and value
-    ]
 
 
 class _Masks:
