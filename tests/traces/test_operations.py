@@ -94,6 +94,21 @@ def test_nobody_resumes_before_the_timeout():
     assert done.runs == {"p": "FAILED"}
 
 
+def test_a_pause_that_times_out_runs_its_handlers_and_not_its_tasks():
+    done = run(flow("tasks: [{Pause: p, timeout: PT1S, tasks: [t], errors: [e], finally: [f]}, b]"))
+    done.move(seconds=2)
+
+    assert done.state is FAILED
+    assert done.runs == {"p": "FAILED", "e": "SUCCESS", "f": "SUCCESS"}
+
+
+def test_a_pause_that_times_out_does_not_run_on_its_way():
+    done = run(flow("tasks: [{Pause: p, timeout: PT1S, tasks: [t]}]"))
+    done.move(seconds=2)
+
+    assert done.history_of("p") == ["CREATED", "RUNNING", "PAUSED", "FAILED"]
+
+
 def test_tasks_of_a_pause_run_after_it():
     done = run(flow("tasks: [{Pause: p, tasks: [c1, c2]}, b]"))
     done.resume()

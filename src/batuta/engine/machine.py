@@ -201,6 +201,8 @@ def _main_of(draft: Draft, flowable: Flowable, scope: Scope) -> Main:
         return Main(TASKS, failed=reported == State.FAILED.value, ended=reported is not None)
     name = flowable.main(scope)
     tally = scope.tally(name)
+    if scope.memo.get("target") == State.FAILED.value:
+        return Main(name, failed=True, ended=True)
     return Main(name, failed=tally.failed > 0, ended=tally.ended >= flowable.size(scope))
 
 

@@ -87,7 +87,9 @@ def leave(draft: Draft, run: TaskRun, target: State, outputs: dict[str, Any] | N
     changes: dict[str, Any] = {} if outputs is None else {"outputs": {**(run.outputs or {}), **outputs}}
     draft.command(CancelTimers(task_run_id=run.id))
     outline = draft.ledger.outline
-    has_work = any(outline.branch(run.task_id, name) for name in (TASKS, ERRORS, FINALLY))
+    # A pause that fails runs its handlers, not its tasks (flow spec §5.3).
+    branches = (ERRORS, FINALLY) if target is State.FAILED else (TASKS, ERRORS, FINALLY)
+    has_work = any(outline.branch(run.task_id, name) for name in branches)
     if target is State.SUCCESS or has_work:
         run = draft.move(run, State.RUNNING, **changes)
     else:
@@ -96,7 +98,7 @@ def leave(draft: Draft, run: TaskRun, target: State, outputs: dict[str, Any] | N
         go_on(draft, State.RESTARTED, State.RUNNING)
     if run.is_ended:
         return
-    if has_work and target is not State.FAILED:
+    if has_work:
         draft.move(run, memo={**(run.memo or {}), "target": target.value})
         draft.touch(run.id)
     else:

@@ -223,5 +223,7 @@ def _outputs(form: Any, memo: dict[str, Any]) -> dict[str, Any]:
                 for each in memo["results"]
             ]
         return outputs
-    iterations = {**({"RUNNING": running} if running else {}), **memo["states"]}
+    # Whoever does not wait counts an execution as done once it has been created (flow spec §6.8).
+    counts = memo["states"] if form.wait else {State.SUCCESS.value: memo["started"]}
+    iterations = {"CREATED": 0, "RUNNING": running if form.wait else 0, **counts} if memo["items"] else {}
     return {"numberOfBatches": len(memo["items"]), "iterations": iterations}
