@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from batuta import expr
@@ -19,11 +19,12 @@ from batuta.model.records import LogLine, Metric, MetricKind
 from batuta.model.state import State
 from batuta.model.task import LogLevel
 from batuta.plugin.outputs import plain_outputs
+from batuta.plugin.reporting import Kinds, Levels
 from batuta.plugin.task import InlineTask, TaskFailed
 from batuta.secrets.masking import Masker
 
 
-class InlineAttempt:
+class InlineAttempt(Levels, Kinds):
     """An `InlineContext` that collects what the task says."""
 
     def __init__(
@@ -83,39 +84,8 @@ class InlineAttempt:
             )
         )
 
-    def trace(self, message: str) -> None:
-        """Add a line at TRACE."""
-        self.write(LogLevel.TRACE, message)
-
-    def debug(self, message: str) -> None:
-        """Add a line at DEBUG."""
-        self.write(LogLevel.DEBUG, message)
-
-    def info(self, message: str) -> None:
-        """Add a line at INFO."""
-        self.write(LogLevel.INFO, message)
-
-    def warn(self, message: str) -> None:
-        """Add a line at WARN."""
-        self.write(LogLevel.WARN, message)
-
-    def error(self, message: str) -> None:
-        """Add a line at ERROR."""
-        self.write(LogLevel.ERROR, message)
-
-    def count(self, name: str, value: float = 1, **tags: str) -> None:
-        """Add to a counter."""
-        self._measure(MetricKind.COUNTER, name, value, tags)
-
-    def time(self, name: str, value: timedelta, **tags: str) -> None:
-        """Report a duration."""
-        self._measure(MetricKind.TIMER, name, value.total_seconds(), tags)
-
-    def gauge(self, name: str, value: float, **tags: str) -> None:
-        """Report a level."""
-        self._measure(MetricKind.GAUGE, name, value, tags)
-
-    def _measure(self, kind: MetricKind, name: str, value: float, tags: dict[str, str]) -> None:
+    def measure(self, kind: MetricKind, name: str, value: float, tags: dict[str, str]) -> None:
+        """Report a value."""
         execution = self._ledger.execution
         self.measurements.append(
             Metric(

@@ -34,6 +34,7 @@ from batuta.model.flow import Flow, FlowKey
 from batuta.model.labels import Label
 from batuta.model.state import State
 from batuta.plugin.outputs import plain_outputs
+from batuta.plugin.reporting import Kinds, Levels
 from batuta.plugin.task import InlineTask
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
@@ -420,7 +421,7 @@ def _outcome(given: Given, run: TaskRun, attempt: int) -> Outcome:
     return _outcome(given(run), run, attempt)
 
 
-class _Context:
+class _Context(Levels, Kinds):
     """The inline context of a simulation: what is said goes to the simulation's log."""
 
     def __init__(self, names: Names, simulation: Simulation) -> None:
@@ -443,26 +444,5 @@ class _Context:
     def write(self, level: Any, message: str) -> None:
         self._simulation.log.append(f"{level} {message}")
 
-    def trace(self, message: str) -> None:
-        self.write("TRACE", message)
-
-    def debug(self, message: str) -> None:
-        self.write("DEBUG", message)
-
-    def info(self, message: str) -> None:
-        self.write("INFO", message)
-
-    def warn(self, message: str) -> None:
-        self.write("WARN", message)
-
-    def error(self, message: str) -> None:
-        self.write("ERROR", message)
-
-    def count(self, name: str, value: float = 1, **tags: str) -> None:
-        pass
-
-    def time(self, name: str, value: timedelta, **tags: str) -> None:
-        pass
-
-    def gauge(self, name: str, value: float, **tags: str) -> None:
-        pass
+    def measure(self, kind: Any, name: str, value: float, tags: dict[str, str]) -> None:
+        """Measurements of a simulation are nobody's concern."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from datetime import timedelta
 
 import msgspec
 
@@ -12,12 +11,13 @@ from batuta.clock import Clock
 from batuta.model.execution import Execution
 from batuta.model.records import LogLine, Metric, MetricKind
 from batuta.model.task import LogLevel
+from batuta.plugin.reporting import Kinds, Levels
 from batuta.worker.journal import Journal
 
 Mask = Callable[[str], str]
 
 
-class AttemptLog:
+class AttemptLog(Levels):
     """Where an attempt's lines go. May be written to from any thread."""
 
     def __init__(
@@ -63,28 +63,8 @@ class AttemptLog:
         else:
             self._call_soon(self._journal.add, line)
 
-    def trace(self, message: str) -> None:
-        """Add a line at TRACE."""
-        self.write(LogLevel.TRACE, message)
 
-    def debug(self, message: str) -> None:
-        """Add a line at DEBUG."""
-        self.write(LogLevel.DEBUG, message)
-
-    def info(self, message: str) -> None:
-        """Add a line at INFO."""
-        self.write(LogLevel.INFO, message)
-
-    def warn(self, message: str) -> None:
-        """Add a line at WARN."""
-        self.write(LogLevel.WARN, message)
-
-    def error(self, message: str) -> None:
-        """Add a line at ERROR."""
-        self.write(LogLevel.ERROR, message)
-
-
-class AttemptMetrics:
+class AttemptMetrics(Kinds):
     """Where an attempt's measurements go. May be used from any thread."""
 
     def __init__(
@@ -105,19 +85,8 @@ class AttemptMetrics:
         self._home = threading.get_ident()
         self._call_soon = call_soon
 
-    def count(self, name: str, value: float = 1, **tags: str) -> None:
-        """Add to a counter."""
-        self._report(MetricKind.COUNTER, name, value, tags)
-
-    def time(self, name: str, value: timedelta, **tags: str) -> None:
-        """Report a duration."""
-        self._report(MetricKind.TIMER, name, value.total_seconds(), tags)
-
-    def gauge(self, name: str, value: float, **tags: str) -> None:
-        """Report a level."""
-        self._report(MetricKind.GAUGE, name, value, tags)
-
-    def _report(self, kind: MetricKind, name: str, value: float, tags: dict[str, str]) -> None:
+    def measure(self, kind: MetricKind, name: str, value: float, tags: dict[str, str]) -> None:
+        """Report a value."""
         metric = Metric(
             execution_id=self._execution.id,
             namespace=self._execution.namespace,
