@@ -28,9 +28,6 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         float, Meta(ge=0, description="Seconds between asking a process to end and ending it.")
     ] = 2.0
     most_log_line_bytes: Annotated[int, Meta(ge=1024, description="A longer log line is cut.")] = 1_048_576
-    inline_bytes: Annotated[
-        int, Meta(ge=0, description="A larger input or output value moves to internal storage.")
-    ] = 65_536
     encryption_key: Annotated[
         str | None,
         Meta(
