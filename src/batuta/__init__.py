@@ -13,7 +13,7 @@ The packages from the top down; each may import those below it, never those abov
     plugin                                       the contract for authors of task types
     expr                                         the expression language
     model                                        the nouns, as frozen structs
-    settings | telemetry | egress
+    settings | egress
     clock | ids | iso8601 | paths
     errors
 """

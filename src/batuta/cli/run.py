@@ -57,10 +57,10 @@ def _run(file: FlowFile, given: dict[str, Any], output: str, data: Path | None) 
     import tempfile
 
     from batuta.cli import loading, local, progress
-    from batuta.settings.tree import Settings
+    from batuta.settings import sources
 
     with tempfile.TemporaryDirectory(prefix="batuta-run-", ignore_cleanup_errors=True) as temporary:
-        settings = Settings(data_dir=data or Path(temporary), port=0)
+        settings = sources.settings(data_dir=data or Path(temporary), port=0)
         display = progress.display_for(output)
         try:
             outcome = asyncio.run(

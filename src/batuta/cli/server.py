@@ -19,15 +19,12 @@ def server() -> None:
 
 
 @server.command()
-@click.option(
-    "--port", type=click.IntRange(0, 65535), default=8080, show_default=True, help="0 takes a free one."
-)
-@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on; 0.0.0.0 for all.")
+@click.option("--port", type=click.IntRange(0, 65535), show_default="8080", help="0 takes a free one.")
+@click.option("--host", show_default="127.0.0.1", help="Address to listen on; 0.0.0.0 for all.")
 @click.option(
     "--data",
     type=click.Path(path_type=Path, file_okay=False),
-    default=Path(".batuta"),
-    show_default=True,
+    show_default=".batuta",
     metavar="DIR",
     help="Folder of the database and of all files.",
 )
@@ -39,21 +36,23 @@ def server() -> None:
     help="Store the flows of this folder at the start; those that changed get a new revision.",
 )
 @click.option("--url", metavar="URL", help="Address under which people reach the server, for links.")
-def local(port: int, host: str, data: Path, flow_path: Path | None, url: str | None) -> None:
+def local(
+    port: int | None, host: str | None, data: Path | None, flow_path: Path | None, url: str | None
+) -> None:
     """Start a server with an embedded database, and nothing else beside it.
 
     It says its address as soon as it answers, and stops on Ctrl-C or SIGTERM. What was under way then goes on
-    with the next start.
+    with the next start. Every setting can also be given as a variable, such as BATUTA_WORKER_SLOTS=4.
     """
     from batuta.cli import address
+    from batuta.settings import sources
 
-    with address.listen(host, port) as listener:
+    settings = sources.settings(data_dir=data, host=host, port=port, url=url)
+    with address.listen(settings.host, settings.port) as listener:
         # Most of a start is imports. What they make stays, so the collector would look through it in vain.
         gc.disable()
         from batuta.cli import serving
-        from batuta.settings.tree import Settings
 
-        settings = Settings(data_dir=data, host=host, port=port, url=url)
         serving.serve(settings, listener, flow_path, ready=_announce)
 
 
