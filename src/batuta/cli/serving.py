@@ -8,8 +8,9 @@ import logging
 import signal
 import socket
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Coroutine, Iterator
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import uvicorn
@@ -66,17 +67,25 @@ async def _serve(settings: Settings, listener: socket.socket, flow_path: Path | 
             timeout_graceful_shutdown=STOP_SECONDS,
             backlog=address.BACKLOG,
         )
-        server = Server(config, lambda: ready(settings, loaded))
+        server = Server(config, ready=lambda: ready(settings, loaded), stopping=ports.bus.close)
         with _stopped_by_signals(server):
             await server.serve([listener])
 
 
 class Server(uvicorn.Server):
-    """Uvicorn, telling when it answers, and leaving signals to us."""
+    """Uvicorn, telling when it answers and when it stops, and leaving signals to us."""
 
-    def __init__(self, config: uvicorn.Config, ready: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        config: uvicorn.Config,
+        *,
+        ready: Callable[[], None],
+        stopping: Callable[[], Coroutine[Any, Any, None]],
+    ) -> None:
         super().__init__(config)
         self._ready = ready
+        self._stopping = stopping
+        self._farewell: asyncio.Task[None] | None = None
         self._asked = asyncio.Event()
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
@@ -95,6 +104,9 @@ class Server(uvicorn.Server):
         """Ask for the end; asked twice, requests under way are not waited for."""
         self.force_exit = self.should_exit
         self.should_exit = True
+        if self._farewell is None:
+            # Streams and waiting requests end by themselves once they know; nothing has to be cut off.
+            self._farewell = asyncio.get_running_loop().create_task(self._stopping())
         self._asked.set()
 
     @contextlib.contextmanager

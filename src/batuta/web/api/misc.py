@@ -15,6 +15,7 @@ from batuta.errors import BatutaError
 from batuta.model.flow import FlowKey
 from batuta.plugin import registry
 from batuta.web import forms
+from batuta.web.api import welcome
 from batuta.web.routes import get, post
 from batuta.web.site import GivenSite, Site
 
@@ -144,5 +145,5 @@ async def version() -> Json:
 
 
 ROUTES = [configs, login_configuration, authentication_errors, render]
-ROOT_ROUTES = [ping, health, liveness, version]
+ROOT_ROUTES = [ping, health, liveness, version, *welcome.ROUTES]
 """Those that stand outside of `/api/v1`."""
