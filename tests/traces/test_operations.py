@@ -282,3 +282,18 @@ def test_a_future_execution_waits_for_its_date():
     done.move(hours=2)
 
     assert waiting.state is SUCCESS
+
+
+def test_a_restart_of_a_pause_starts_a_retry_that_fell_due_meanwhile():
+    done = run(
+        flow("tasks: [{run: a, retry: {type: constant, interval: PT1S, maxAttempts: 2}}]"),
+        given={"a": HELD},
+    )
+    done.simulation.send(on.PauseRequested(execution_id=done.id))
+    done.release("a", FAILED)
+    done.move(seconds=2)
+
+    done.restart()
+    done.release("a")
+
+    assert done.state is SUCCESS

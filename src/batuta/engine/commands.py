@@ -97,6 +97,8 @@ class TellParent(Command, frozen=True, kw_only=True):
     parent_execution_id: str
     task_run_id: str
     index: int | None = None
+    original_id: str
+    """The first try of this execution, which is the one that the task run knows."""
     state: State
     outputs: dict[str, Any] | None = None
 

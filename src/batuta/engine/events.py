@@ -102,6 +102,8 @@ class SubflowEnded(Event, frozen=True, kw_only=True):
     """Which one, of a task that starts many."""
     state: State
     outputs: dict[str, Any] | None = None
+    original_id: str | None = None
+    """The execution that the task run started, where the child is a later try of it."""
 
 
 class DelayElapsed(Event, frozen=True, kw_only=True):
@@ -146,6 +148,29 @@ class LabelsChanged(Event, frozen=True, kw_only=True):
     labels: Labels
 
 
+class ExecutionReplayed(Event, frozen=True, kw_only=True):
+    """Somebody made a new execution from this one."""
+
+
+class StatusChanged(Event, frozen=True, kw_only=True):
+    """Somebody says how an ended execution shall count."""
+
+    state: State
+
+
+class TaskRunMarked(Event, frozen=True, kw_only=True):
+    """Somebody says how a task run of an ended execution has ended; the execution goes on from there."""
+
+    task_run_id: str
+    state: State
+
+
+class UnqueueRequested(Event, frozen=True, kw_only=True):
+    """Somebody takes the execution out of its queue: it runs, or ends."""
+
+    state: State = State.RUNNING
+
+
 AnyEvent = (
     ExecutionCreated
     | ExecutionLoaded
@@ -164,5 +189,9 @@ AnyEvent = (
     | RestartRequested
     | ForceRunRequested
     | LabelsChanged
+    | ExecutionReplayed
+    | StatusChanged
+    | TaskRunMarked
+    | UnqueueRequested
 )
 """The closed set of events."""

@@ -106,8 +106,10 @@ def may_schedule(draft: Draft, *, after: bool = False) -> bool:
 
 
 def start(draft: Draft) -> None:
-    """Begin, or wait for the date that was asked for."""
+    """Begin, or wait for the date that was asked for. A replay begins where its source had come to."""
     execution = draft.execution
+    if execution.state.current is State.RESTARTED:
+        look_again(draft)
     if execution.state.current is not State.CREATED:
         return
     if execution.schedule_at is not None and execution.schedule_at > draft.now:
@@ -133,8 +135,8 @@ def look_again(draft: Draft) -> None:
     for run_id in list(draft.ledger.open_leaves):
         run = draft.ledger.runs[run_id]
         if run.state.current in (State.CREATED, State.RESTARTED):
-            place = draft.ledger.outline.places.get(run.task_id)
-            if place is not None and may_schedule(draft, after=place.after_execution):
+            place = draft.ledger.outline.place(run.task_id)
+            if may_schedule(draft, after=place.after_execution):
                 if run.token and draft.ledger.outline.kind(place.task) is Kind.INLINE:
                     draft.command(RunTask(run=run, task=place.task, after_execution=place.after_execution))
                 else:
@@ -219,6 +221,7 @@ def settle_if_over(draft: Draft) -> None:
                 parent_execution_id=str(trigger.variables["executionId"]),
                 task_run_id=waiting,
                 index=trigger.variables.get(spawning.ITERATION),
+                original_id=execution.original_id,
                 state=execution.state.current,
                 outputs=draft.execution.outputs,
             )

@@ -21,7 +21,7 @@ from datetime import datetime
 from typing import assert_never
 
 from batuta import expr
-from batuta.engine import attempts, lifecycle, looping, operations, pausing, subflows
+from batuta.engine import attempts, lifecycle, looping, marking, operations, pausing, subflows
 from batuta.engine import events as on
 from batuta.engine.branch import Main, is_through, selected
 from batuta.engine.dispatch import form_of, start_child
@@ -108,6 +108,14 @@ def record(event: on.AnyEvent, draft: Draft) -> None:
             operations.restart(draft)
         case on.ForceRunRequested():
             operations.force_run(draft)
+        case on.UnqueueRequested():
+            operations.unqueue(draft, event.state)
+        case on.StatusChanged():
+            marking.change_status(draft, event.state)
+        case on.TaskRunMarked():
+            marking.mark(draft, event)
+        case on.ExecutionReplayed():
+            marking.note_replay(draft)
         case on.LabelsChanged():
             draft.change_execution(labels=event.labels)
         case _:

@@ -13,6 +13,8 @@ from batuta.model.execution import TaskRun
 from batuta.model.labels import Label
 from batuta.model.state import State
 
+_HANDLERS = (ERRORS, FINALLY, AFTER_EXECUTION)
+
 
 def kill(draft: Draft, *, cascade: bool) -> None:
     """Stop an execution without waiting for its workers (flow spec §15.4)."""
@@ -71,8 +73,7 @@ def restart(draft: Draft) -> None:
     if not execution.is_ended and execution.state.current is not State.PAUSED:
         return
     ledger = draft.ledger
-    handlers = [run for run in ledger.runs.values() if _is_handler(draft, run)]
-    gone = {run.id: run for root in handlers for run in (root, *ledger.below(root.id))}
+    gone = {run.id: run for run in handler_runs(draft)}
     targets = [
         run
         for run in ledger.runs.values()
@@ -88,6 +89,9 @@ def restart(draft: Draft) -> None:
             continue
         if run.id not in gone:
             leaves.append(run.id)
+    waiting = [
+        run.id for run in ledger.runs.values() if run.state.current is State.CREATED and run.id not in gone
+    ]
     draft.remove(list(gone.values()))
     draft.move_execution(
         State.RESTARTED,
@@ -110,6 +114,9 @@ def restart(draft: Draft) -> None:
             subflows.restart(draft, run)
         else:
             dispatch(draft, run)
+    for run_id in waiting:
+        # Its delay was over while the execution was paused.
+        dispatch(draft, ledger.runs[run_id])
     # Also those around which only handlers were taken away.
     draft.touch(None)
     for run_id in list(ledger.open_flowables):
@@ -121,9 +128,12 @@ def _kind(draft: Draft, run: TaskRun) -> Kind | None:
     return None if place is None else draft.ledger.outline.kind(place.task)
 
 
-def _is_handler(draft: Draft, run: TaskRun) -> bool:
-    place = draft.ledger.outline.places.get(run.task_id)
-    return place is not None and place.branch in (ERRORS, FINALLY, AFTER_EXECUTION)
+def handler_runs(draft: Draft) -> list[TaskRun]:
+    """Runs of `errors`, `finally` and `afterExecution`, and what is below them: they belong to an end that is
+    taken back."""
+    ledger = draft.ledger
+    roots = [run for run in ledger.runs.values() if ledger.branch_of(run) in _HANDLERS]
+    return [run for root in roots for run in (root, *ledger.below(root.id))]
 
 
 def force_run(draft: Draft) -> None:
@@ -144,3 +154,10 @@ def force_run(draft: Draft) -> None:
             draft.touch(None)
             for run_id in list(draft.ledger.open_flowables):
                 draft.touch(run_id)
+
+
+def unqueue(draft: Draft, state: State) -> None:
+    """Take an execution out of its queue: it runs whatever the limit says, or ends (flow spec §15)."""
+    if draft.state is State.QUEUED:
+        draft.move_execution(state)
+        draft.touch(None)

@@ -55,7 +55,8 @@ def ended(draft: Draft, event: on.SubflowEnded) -> None:
     if run is not None and not run.is_ended and event.index is not None:
         spawning.ended(draft, run, event)
         return
-    if run is None or run.is_ended or (run.outputs or {}).get("executionId") not in (None, event.child_id):
+    known = (None, event.child_id, event.original_id)
+    if run is None or run.is_ended or (run.outputs or {}).get("executionId") not in known:
         return
     subflow: Subflow = form_of(draft, run)
     outputs: dict[str, Any] = {"executionId": event.child_id, "state": event.state.value}

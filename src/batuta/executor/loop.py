@@ -20,7 +20,7 @@ from batuta.engine.ledger import Ledger
 from batuta.engine.machine import advance
 from batuta.engine.outline import outline_of
 from batuta.engine.world import World
-from batuta.errors import BatutaError, StoreError, UnstorableValue
+from batuta.errors import BatutaError, FlowError, StoreError, UnstorableValue
 from batuta.executor.inbox import ExecutorInbox, Item
 from batuta.executor.inline import InlineAttempt, run_inline
 from batuta.executor.live import Live
@@ -135,7 +135,7 @@ class Executor:
             ledger = await self.live.get(item.execution_id)
             if ledger is not None:
                 log.error("a step cannot be stored (execution %s): %s", item.execution_id, error)
-                await self._give_up(item, ledger, str(error), this)
+                await self._give_up(item, ledger, f"Internal error: {error}", this)
             await self._store.commit(this.batch)
             await self._ports.bus.publish(*self._hints(this))
 
@@ -178,11 +178,15 @@ class Executor:
                 for later in waiting:
                     self._inbox.set_aside(later)
                 return
+            except FlowError as error:
+                # A restart or a replay with a revision that lacks a task of the execution.
+                await self._give_up(item, ledger, str(error), this)
             except Exception as error:
                 # The border of the loop: a step that cannot be made ends its execution, never the loop or the
                 # round.
                 log.exception("a step failed (execution %s)", item.execution_id)
-                await self._give_up(item, ledger, f"{type(error).__name__}: {error}", this)
+                reason = f"Internal error: {type(error).__name__}: {error}"
+                await self._give_up(item, ledger, reason, this)
 
     async def _step(self, item: Item, ledger: Ledger, this: Round) -> list[Item]:
         """Make one step; gives what its own execution has to hear of at once."""
@@ -326,6 +330,7 @@ class Executor:
                         task_run_id=command.task_run_id,
                         child_id=execution_id,
                         index=command.index,
+                        original_id=command.original_id,
                         state=command.state,
                         outputs=command.outputs,
                     )
@@ -400,7 +405,7 @@ class Executor:
 
     async def _give_up(self, item: Item, ledger: Ledger, reason: str, this: Round) -> None:
         """End the execution of a step that could not be made."""
-        event = on.ExecutionFailed(execution_id=item.execution_id, reason=f"Internal error: {reason}")
+        event = on.ExecutionFailed(execution_id=item.execution_id, reason=reason)
         try:
             step = advance(ledger, event, now=self._clock.now(), world=self._world)
         except Exception:

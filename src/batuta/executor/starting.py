@@ -2,20 +2,15 @@
 
 from __future__ import annotations
 
-from datetime import datetime
-
-import msgspec
-
 from batuta import expr, flows, ids
+from batuta.engine import replaying
 from batuta.engine.commands import StartIteration, StartSubflow
 from batuta.engine.lifecycle import new_execution, new_iteration
 from batuta.errors import BatutaError, Conflict
 from batuta.executor.live import FlowSource
 from batuta.lookups import Lookups
-from batuta.model import labels
 from batuta.model.execution import Execution, ExecutionTrigger
 from batuta.model.flow import Flow, FlowKey
-from batuta.model.state import History
 from batuta.ports import Ports
 
 MOST_LOOKUPS = 100
@@ -82,27 +77,10 @@ class Starting:
         raise BatutaError(f"the inputs of {flow.key} ask for more than {MOST_LOOKUPS} outside values")
 
     def repetition(self, execution: Execution) -> Execution:
-        """The next try of an execution that was RETRIED: the same again, from the beginning (flow spec
-        §12.3)."""
-        return replay_of(
+        """The next try of an execution that was RETRIED. Its id follows from the attempt, so that it is made
+        once."""
+        return replaying.repetition(
             execution,
             id=ids.derived_id(execution.id, "retry", execution.attempt_number),
             now=self._clock.now(),
         )
-
-
-def replay_of(execution: Execution, *, id: str, now: datetime) -> Execution:
-    """A new execution with the same inputs, labels, trigger and revision, that has run nothing (flow spec
-    §15.2)."""
-    return msgspec.structs.replace(
-        execution,
-        id=id,
-        state=History.starting(now),
-        outputs=None,
-        parent_id=execution.id,
-        attempt_number=execution.attempt_number + 1,
-        schedule_at=None,
-        next_ordinal=0,
-        settled=False,
-        labels=tuple(label for label in execution.labels if label.key != labels.RESTARTED),
-    )

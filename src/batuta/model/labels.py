@@ -13,6 +13,7 @@ FROM = "system.from"
 READ_ONLY = "system.readOnly"
 RESTARTED = "system.restarted"
 REPLAY = "system.replay"
+REPLAYED = "system.replayed"
 
 
 class Label(msgspec.Struct, frozen=True):

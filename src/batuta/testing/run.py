@@ -218,6 +218,7 @@ class Simulation:
                         task_run_id=command.task_run_id,
                         child_id=execution_id,
                         index=command.index,
+                        original_id=command.original_id,
                         state=command.state,
                         outputs=command.outputs,
                     )

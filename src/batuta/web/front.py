@@ -6,6 +6,7 @@ the path stay percent-encoded until the router has told them apart, and are deco
 
 from __future__ import annotations
 
+import re
 from collections.abc import Awaitable, Callable
 from typing import Any
 from urllib.parse import quote, unquote
@@ -76,6 +77,20 @@ def untenanted(path: str) -> str | None:
     return _PREFIX + rest if unquote(first) == TENANT else None
 
 
+_NAMED_LIKE_AN_ACT = re.compile(
+    r"/api/v1/executions/([^/]*\.[^/]*)/(pause|resume|restart|replay|force-run|change-status|unqueue|state|labels)"
+)
+
+
+def started(path: str) -> str:
+    """The path to start a flow where its id is the name of an act, as older versions allowed.
+
+    Ids of executions have no dots, so a word with a dot in their place is a namespace.
+    """
+    match = _NAMED_LIKE_AN_ACT.fullmatch(path)
+    return path if match is None else f"{_PREFIX}executions/trigger/{match[1]}/{match[2]}"
+
+
 class Front:
     """The ASGI application that the server runs."""
 
@@ -90,6 +105,8 @@ class Front:
         raw: bytes = scope.get("raw_path") or quote(scope["path"]).encode()
         asked = raw.partition(b"?")[0].decode("latin-1")
         path = untenanted(asked)
+        if path is not None and scope["method"] == "POST":
+            path = started(path)
         inner = {**scope, "path": path or asked, "raw_path": raw, "asked_path": raw, "root_path": ""}
         if scope["method"] == "HEAD":
             inner["method"] = "GET"

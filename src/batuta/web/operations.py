@@ -24,6 +24,8 @@ from batuta.web.site import Site
 from batuta.web.starting import system_label
 
 _FAILED = frozenset({State.FAILED, State.PAUSED, State.KILLED})
+_AFTER_QUEUE = (State.RUNNING, State.CANCELLED, State.FAILED)
+_ENDS = (State.SUCCESS, State.WARNING, State.FAILED, State.KILLED, State.CANCELLED)
 _BEFORE_RUNNING = frozenset({State.CREATED, State.QUEUED, State.PAUSED})
 
 
@@ -150,6 +152,95 @@ def set_labels(labels: Labels) -> Operation:
     )
 
 
+def unqueue(state: State) -> Operation:
+    """Take an execution out of its queue: it runs, or ends in a state.
+
+    Raises:
+        InvalidRequest: the state is none of RUNNING, CANCELLED and FAILED.
+    """
+    if state not in _AFTER_QUEUE:
+        raise InvalidRequest(
+            f"a queued execution cannot become {state}",
+            where="state",
+            mend=f"choose one of {', '.join(_AFTER_QUEUE)}",
+        )
+    return Operation(
+        title="unqueue",
+        event=lambda execution: on.UnqueueRequested(execution_id=execution.id, state=state),
+        refusal=lambda execution: (
+            None
+            if execution.state.current is State.QUEUED
+            else Conflict(f"Only QUEUED execution can be unqueued, its state is '{execution.state.current}'")
+        ),
+        bulk_refusal=lambda execution: (
+            None if execution.state.current is State.QUEUED else "execution not in state QUEUED"
+        ),
+        effect=lambda before, now: now.state.current is not State.QUEUED,
+    )
+
+
+def change_status(state: State) -> Operation:
+    """Have an ended execution count as ended in another state.
+
+    Raises:
+        InvalidRequest: the state is not an end.
+    """
+    if state not in _ENDS:
+        raise InvalidRequest(
+            "You can only change the status to a terminal state.",
+            where="status",
+            mend=f"choose one of {', '.join(_ENDS)}",
+        )
+
+    def is_over(execution: Execution) -> bool:
+        return execution.is_ended and execution.state.current is not State.KILLED
+
+    return Operation(
+        title="change execution status",
+        event=lambda execution: on.StatusChanged(execution_id=execution.id, state=state),
+        refusal=lambda execution: (
+            None
+            if is_over(execution)
+            else Conflict(
+                "You can only change the status of a terminated execution. "
+                f"Its state is '{execution.state.current}'"
+            )
+        ),
+        bulk_refusal=lambda execution: None if is_over(execution) else "execution not in a terminated state",
+        effect=lambda before, now: now.state.current is state,
+    )
+
+
+def mark(task_run_id: str, state: State) -> Operation:
+    """Have a task run of an ended execution count as ended in a state, and go on from there.
+
+    Raises:
+        InvalidRequest: the state is not an end.
+    """
+    if not state.is_ended or state in (State.RETRIED, State.RESUBMITTED):
+        raise InvalidRequest(
+            f"a task run cannot be marked as {state}",
+            where="state",
+            mend="choose a state in which it can end",
+        )
+    return Operation(
+        title="change state",
+        event=lambda execution: on.TaskRunMarked(
+            execution_id=execution.id, task_run_id=task_run_id, state=state
+        ),
+        refusal=lambda execution: (
+            None
+            if execution.is_ended and execution.state.current is not State.KILLED
+            else Conflict(
+                "Task runs can be changed in an execution that has ended by itself, "
+                f"the state of this one is '{execution.state.current}'"
+            )
+        ),
+        bulk_refusal=lambda execution: None,
+        effect=lambda before, now: now.state != before.state,
+    )
+
+
 def labels_of(documents: Sequence[Any]) -> Labels:
     """Labels of a JSON body: a list of pairs, of which both parts are text."""
     found = []
@@ -202,6 +293,18 @@ async def perform_all(site: Site, ids: Iterable[str], operation: Operation) -> i
     if executions:
         await site.ports.inbox.accept(*(operation.event(execution) for execution in executions))
     return len(executions)
+
+
+async def checked(site: Site, title: str, ids: Iterable[str]) -> list[Execution]:
+    """Executions that all exist.
+
+    Raises:
+        InvalidBulk: one does not.
+    """
+    executions, bad = await _checked(site, ids, lambda execution: None)
+    if bad:
+        raise InvalidBulk(title, bad)
+    return executions
 
 
 async def _checked(

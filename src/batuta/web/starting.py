@@ -171,6 +171,8 @@ def sorted_out(inputs: Sequence[Input], form: Form) -> tuple[dict[str, Any], dic
     for upload in form.files:
         name = upload.filename if upload.name == _UPLOADS and _UPLOADS not in kinds else upload.name
         if kinds.get(name) is InputType.FILE:
+            if upload.size == 0:
+                raise Invalid([Part(message=f"Can't upload file: {name}, it is empty", path=name)])
             uploads[name] = upload
         elif name in kinds:
             given[name] = upload.read().decode("utf-8", "replace")

@@ -9,11 +9,11 @@ from litestar import Request, Response
 from litestar.params import FromPath
 from litestar.response import Stream
 
-from batuta.errors import Conflict, InvalidRequest
+from batuta.errors import Conflict
 from batuta.model.execution import Execution
 from batuta.model.flow import FlowKey
 from batuta.store.port import AllOf, AnyOf, Condition, Criteria, Order, Search
-from batuta.web import filters, forms, operations, query, starting, stream
+from batuta.web import filters, forms, operations, query, replaying, starting, stream
 from batuta.web.access import Action
 from batuta.web.rejections import Invalid, Part
 from batuta.web.routes import Decorator, delete, get, post
@@ -64,10 +64,11 @@ async def read(execution_id: FromPath[str], site: GivenSite) -> Json:
     """One execution with its task runs."""
     execution = await site.need_execution(execution_id)
     site.guard.must(Action.READ, execution.namespace)
-    return await _full(site, execution)
+    return await full(site, execution)
 
 
-async def _full(site: Site, execution: Execution) -> Json:
+async def full(site: Site, execution: Execution) -> Json:
+    """An execution with its task runs."""
     runs = await site.ports.store.executions.task_runs(execution.id)
     return shape.full(execution, runs, site.now())
 
@@ -106,7 +107,7 @@ async def _page(site: Site, search: Search, *, with_runs: bool = False) -> Json:
     page = await site.ports.store.executions.search(search)
     now = site.now()
     if with_runs:
-        return {"results": [await _full(site, each) for each in page.results], "total": page.total}
+        return {"results": [await full(site, each) for each in page.results], "total": page.total}
     return {"results": [shape.light(each, now) for each in page.results], "total": page.total}
 
 
@@ -211,7 +212,8 @@ async def flows_of_namespace(namespace: FromPath[str], site: GivenSite) -> list[
 # Actions. The paths of 2.0 have `actions` in them, the older ones have not.
 
 
-def _both(method: Any, action: str) -> Decorator:
+def actions(method: Any, action: str) -> Decorator:
+    """A route for an act on one execution, under both its paths."""
     return cast(
         Decorator,
         method(
@@ -225,43 +227,42 @@ def _both(method: Any, action: str) -> Decorator:
 
 async def _perform(site: Site, execution_id: str, operation: operations.Operation) -> Json:
     execution = await site.need_execution(execution_id)
-    return await _full(site, await operations.perform(site, execution, operation))
+    return await full(site, await operations.perform(site, execution, operation))
 
 
-@_both(delete, "kill")
+@actions(delete, "kill")
 async def kill(request: Request[Any, Any, Any], execution_id: FromPath[str], site: GivenSite) -> Json:
     """Stop an execution."""
     cascade = query.of(request).flag("isOnKillCascade", default=True)
     return await _perform(site, execution_id, operations.kill(cascade=cascade))
 
 
-@_both(post, "restart")
+@actions(post, "restart")
 async def restart(request: Request[Any, Any, Any], execution_id: FromPath[str], site: GivenSite) -> Json:
     """Try again what failed."""
     execution = await site.need_execution(execution_id)
     revision = query.of(request).number("revision", least=1)
-    if revision is not None and revision != execution.revision:
+    if revision is not None:
         await site.need_revision(execution.flow_key, revision)
-        raise InvalidRequest(
-            "a restart with another revision is not supported", where="revision", mend="start anew"
-        )
     await operations.check_restart(site, execution)
-    return await _full(site, await operations.perform(site, execution, operations.RESTART))
+    if revision is not None and revision != execution.revision:
+        return await full(site, await replaying.restart_with_revision(site, execution, revision))
+    return await full(site, await operations.perform(site, execution, operations.RESTART))
 
 
-@_both(post, "pause")
+@actions(post, "pause")
 async def pause(execution_id: FromPath[str], site: GivenSite) -> Json:
     """Let nothing new start."""
     return await _perform(site, execution_id, operations.PAUSE)
 
 
-@_both(post, "force-run")
+@actions(post, "force-run")
 async def force_run(execution_id: FromPath[str], site: GivenSite) -> Json:
     """Let an execution go on whatever holds it."""
     return await _perform(site, execution_id, operations.FORCE_RUN)
 
 
-@_both(post, "resume")
+@actions(post, "resume")
 async def resume(request: Request[Any, Any, Any], execution_id: FromPath[str], site: GivenSite) -> Json:
     """Let a paused execution go on, with the inputs that its pause asks for."""
     execution = await site.need_execution(execution_id)
@@ -272,10 +273,10 @@ async def resume(request: Request[Any, Any, Any], execution_id: FromPath[str], s
     if resolution.violations:
         raise Invalid([Part(message=each.message, path=each.path) for each in resolution.violations])
     operation = operations.resume(dict(resolution.values), paused)
-    return await _full(site, await operations.perform(site, execution, operation))
+    return await full(site, await operations.perform(site, execution, operation))
 
 
-@_both(post, "resume/validate")
+@actions(post, "resume/validate")
 async def validate_resume(
     request: Request[Any, Any, Any], execution_id: FromPath[str], site: GivenSite
 ) -> Json:
@@ -317,7 +318,7 @@ async def _pause_inputs(
     return (None if paused is None else paused.id), resolution
 
 
-@_both(post, "labels")
+@actions(post, "labels")
 async def set_labels(request: Request[Any, Any, Any], execution_id: FromPath[str], site: GivenSite) -> Json:
     """Add labels to an execution that has ended."""
     labels = operations.labels_of(await forms.json(request, list[Any]))

@@ -1,0 +1,132 @@
+from __future__ import annotations
+
+from tests.api.conftest import YAML, Api
+
+CHAIN = """
+id: chain
+namespace: company.team
+inputs: [{id: word, type: STRING, defaults: x}]
+tasks:
+  - {id: a, type: io.kestra.plugin.core.debug.Return, format: "{{ inputs.word }}"}
+  - {id: b, type: io.kestra.plugin.core.debug.Return, format: "{{ outputs.a.value }}-b"}
+"""
+BROKEN = """
+id: broken
+namespace: company.team
+tasks:
+  - {id: a, type: io.kestra.plugin.core.execution.Fail}
+  - {id: b, type: io.kestra.plugin.core.debug.Return, format: after}
+"""
+
+
+async def over(api: Api, execution_id: str) -> dict:
+    """The execution once it has ended."""
+    await api.http.get(f"/api/v1/main/executions/{execution_id}/follow")
+    return await api.call("GET", f"/executions/{execution_id}")
+
+
+async def test_a_replay_is_a_new_execution(api: Api):
+    await api.save(CHAIN)
+    first = await api.run("company.team/chain")
+
+    made = await api.call("POST", f"/executions/{first['id']}/replay")
+    again = await over(api, made["id"])
+    source = await api.call("GET", f"/executions/{first['id']}")
+
+    assert made["id"] != first["id"]
+    assert again["state"]["current"] == "SUCCESS"
+    assert again["parentId"] == first["id"]
+    assert {"key": "system.replay", "value": "true"} in again["labels"]
+    assert {"key": "system.replayed", "value": "true"} in source["labels"]
+
+
+async def test_a_replay_may_begin_at_a_task_run(api: Api):
+    await api.save(CHAIN)
+    first = await api.run("company.team/chain")
+    last = first["taskRunList"][1]["id"]
+
+    made = await api.call("POST", f"/executions/{first['id']}/actions/replay?taskRunId={last}")
+    again = await over(api, made["id"])
+
+    assert [len(run["attempts"]) for run in again["taskRunList"]] == [1, 2]
+    await api.call("POST", f"/executions/{first['id']}/replay?taskRunId=nothing", expect=422)
+    await api.call("POST", f"/executions/{first['id']}/replay?revision=7", expect=404)
+
+
+async def test_a_replay_may_have_another_revision_and_other_inputs(api: Api):
+    await api.save(CHAIN)
+    first = await api.run("company.team/chain")
+    await api.call("PUT", "/flows/company.team/chain", content=CHAIN.replace("-b", "-c"), headers=YAML)
+
+    made = await api.call(
+        "POST", f"/executions/{first['id']}/replay-with-inputs?revision=2", files={"word": (None, "y")}
+    )
+    again = await over(api, made["id"])
+
+    assert again["flowRevision"] == 2
+    assert again["inputs"] == {"word": "y"}
+    assert again["taskRunList"][1]["outputs"] == {"value": "y-c"}
+
+
+async def test_a_restart_with_another_revision_is_a_new_execution(api: Api):
+    await api.save(BROKEN)
+    failed = await api.call("POST", "/executions/company.team/broken?wait=true")
+    mended = BROKEN.replace("execution.Fail}", "debug.Return, format: mended}")
+    await api.call("PUT", "/flows/company.team/broken", content=mended, headers=YAML)
+
+    made = await api.call("POST", f"/executions/{failed['id']}/restart?revision=2")
+    again = await over(api, made["id"])
+
+    assert made["id"] != failed["id"]
+    assert again["parentId"] == failed["id"]
+    assert again["state"]["current"] == "SUCCESS"
+
+
+async def test_a_failed_task_may_count_as_a_success(api: Api):
+    await api.save(BROKEN)
+    failed = await api.call("POST", "/executions/company.team/broken?wait=true")
+    run = failed["taskRunList"][0]["id"]
+    path = f"/executions/{failed['id']}/state"
+
+    await api.call("POST", path, json={"taskRunId": run, "state": "SUCCESS"})
+    done = await over(api, failed["id"])
+
+    assert done["state"]["current"] == "SUCCESS"
+    assert [each["taskId"] for each in done["taskRunList"]] == ["a", "b"]
+    await api.call("POST", path, json={"taskRunId": "nothing", "state": "SUCCESS"}, expect=404)
+    await api.call("POST", path, json={"taskRunId": run, "state": "RUNNING"}, expect=422)
+
+
+async def test_the_status_of_what_has_ended_may_be_changed(api: Api):
+    await api.save(BROKEN)
+    failed = await api.call("POST", "/executions/company.team/broken?wait=true")
+
+    changed = await api.call("POST", f"/executions/{failed['id']}/change-status?status=WARNING")
+    count = await api.call(
+        "POST", "/executions/change-status/by-ids?newStatus=SUCCESS", json=[failed["id"]], expect=202
+    )
+
+    assert changed["state"]["current"] == "WARNING"
+    assert count["count"] == 1
+    await api.call("POST", f"/executions/{failed['id']}/change-status?status=RUNNING", expect=422)
+
+
+async def test_many_are_replayed_at_once(api: Api):
+    await api.save(CHAIN)
+    ids = [(await api.run("company.team/chain"))["id"] for _ in range(2)]
+
+    count = await api.call("POST", "/executions/replay/by-ids", json=ids, expect=202)
+    refused = await api.call("POST", "/executions/replay/by-ids", json=[ids[0], "none"], expect=400)
+    found = await api.call("GET", "/executions/search?size=10")
+
+    assert count["count"] == 2
+    assert refused["message"] == "invalid bulk replay"
+    assert found["total"] == 4
+
+
+async def test_a_flow_may_be_named_like_an_act(api: Api):
+    await api.save(CHAIN.replace("id: chain", "id: replay"))
+
+    done = await api.call("POST", "/executions/company.team/replay?wait=true")
+
+    assert done["state"]["current"] == "SUCCESS"
