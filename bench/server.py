@@ -40,6 +40,8 @@ class Server:
                 self._folder.name,
             ],
             stdout=subprocess.DEVNULL,
+            # Scripts take the `python3` that is found first; a version manager's stand-in would be measured else.
+            env={**os.environ, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"},
         )
 
     def wait(self, seconds: float = 20) -> None:
