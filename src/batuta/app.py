@@ -30,6 +30,7 @@ from batuta.store.lock import hold
 from batuta.store.sqlite import open_sqlite
 from batuta.worker.context import AttemptInputs
 from batuta.worker.loop import Worker
+from batuta.worker.polling import Poller
 
 WARM_UP_SECONDS = 1.5
 """Seconds after the start before modules are imported that the start did without."""
@@ -114,7 +115,8 @@ async def running(settings: Settings, *, scheduling: bool = True) -> AsyncIterat
                 await executor.recovered.wait()
                 tasks.append(services.create_task(worker.run(), name="worker"))
                 if scheduling:
-                    tasks.append(services.create_task(Scheduler(ports, world).run(), name="scheduler"))
+                    scheduler = Scheduler(ports, world, Poller(worker.bench, world))
+                    tasks.append(services.create_task(scheduler.run(), name="scheduler"))
                 tasks.append(services.create_task(_warm_up(), name="warm-up"))
                 try:
                     yield ports

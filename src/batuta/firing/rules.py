@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
-from batuta import expr
+from batuta import expr, iso8601
 from batuta.engine.world import World
 from batuta.errors import BatutaError
 from batuta.firing.scene import Forms, Scene, names_of, with_trigger
@@ -25,6 +25,7 @@ from batuta.plugin.trigger import PollingTrigger, ScheduledTrigger, Trigger
 from batuta.timetable import CronCalendar, Filtered, Holds, Recover, instant_of
 from batuta.timetable.calendar import Calendar
 
+SHORTEST_INTERVAL = timedelta(seconds=1)
 _DAY = timedelta(days=1)
 _MICROSECOND = timedelta(microseconds=1)
 
@@ -51,8 +52,12 @@ class Rule:
         self.forms: Forms = {}
         self._form: Form[Any] | None = None
 
-    def built(self, scene: Scene) -> Any:
-        """The trigger's own properties, rendered; without its inputs, which wait for their moment."""
+    def form(self) -> Form[Any]:
+        """How the trigger's own properties are built; without its inputs, which wait for their moment.
+
+        Raises:
+            BatutaError: its type is not supported.
+        """
         if self._form is None:
             if self.cls is None:
                 raise BatutaError(f"the trigger type {self.definition.written_type} is not supported")
@@ -62,7 +67,24 @@ class Rule:
                 if name in _own_fields(self.cls) and name != "inputs"
             }
             self._form = Form(self.cls, own)
-        return self._form.build(scene.render)
+        return self._form
+
+    def built(self, scene: Scene) -> Any:
+        """The trigger's own properties, rendered."""
+        return self.form().build(scene.render)
+
+    @property
+    def interval(self) -> timedelta:
+        """The time between two looks of a polling trigger."""
+        written = self.definition.properties.get("interval")
+        if isinstance(written, str):
+            try:
+                return max(iso8601.parse_duration(written), SHORTEST_INTERVAL)
+            except ValueError:
+                pass
+        fields = msgspec.structs.fields(self.cls) if self.cls is not None else ()
+        declared = next((field.default for field in fields if field.name == "interval"), None)
+        return declared if isinstance(declared, timedelta) else timedelta(seconds=60)
 
     def names(self, world: World, variables: Mapping[str, Any] | None = None) -> Mapping[str, Any]:
         """What its expressions see."""

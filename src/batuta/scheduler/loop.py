@@ -32,6 +32,7 @@ from batuta.model.trigger import Firing, ReadFlow, TriggerKey, TriggerKind, Trig
 from batuta.ports import Ports
 from batuta.scheduler.decide import Decision, after_end, decide
 from batuta.scheduler.failures import failure
+from batuta.scheduler.polls import Looks, Polls
 from batuta.scheduler.reactions import Reactions
 from batuta.scheduler.reconcile import reconcile
 from batuta.store.batch import Batch
@@ -57,6 +58,8 @@ class Planned(msgspec.Struct):
     record: TriggerRecord
     batch: Batch
     execution: Execution | None = None
+    look: Rule | None = None
+    """A polling trigger that looks once its record says so."""
 
     @property
     def is_begun(self) -> bool:
@@ -67,7 +70,7 @@ class Planned(msgspec.Struct):
 class Scheduler:
     """Starts what is due."""
 
-    def __init__(self, ports: Ports, world: World) -> None:
+    def __init__(self, ports: Ports, world: World, looks: Looks | None = None) -> None:
         self._ports = ports
         self._store = ports.store
         self._clock = ports.clock
@@ -80,12 +83,19 @@ class Scheduler:
         self._locks: dict[str, TriggerKey] = {}
         """Executions that lock a trigger."""
         self._wake = asyncio.Event()
+        self._polls = (
+            None
+            if looks is None
+            else Polls(ports, self._launcher, looks, locked=self._lock, over=self._wake.set)
+        )
         self.ready = asyncio.Event()
         """Set once every flow was read and what an earlier process left was looked at."""
 
     async def run(self) -> None:
         """Work until cancelled."""
         async with self._ports.bus.subscribe(FlowSaved, TriggersChanged, ExecutionChanged) as hints:
+            if self._polls is not None:
+                await self._polls.recover()
             await self._read_flows()
             self._locks = {
                 record.execution_id: record.key
@@ -95,11 +105,15 @@ class Scheduler:
             await self._unlock_ended()
             await self.reactions.load()
             self.ready.set()
-            async with asyncio.TaskGroup() as group:
-                group.create_task(self._tick(), name="ticks")
-                group.create_task(self._listen(hints), name="hints")
-                group.create_task(self.reactions.run(), name="reactions")
-                group.create_task(self._sweep(), name="sweep")
+            try:
+                async with asyncio.TaskGroup() as group:
+                    group.create_task(self._tick(), name="ticks")
+                    group.create_task(self._listen(hints), name="hints")
+                    group.create_task(self.reactions.run(), name="reactions")
+                    group.create_task(self._sweep(), name="sweep")
+            finally:
+                if self._polls is not None:
+                    self._polls.close()
 
     # Ticks
 
@@ -165,9 +179,14 @@ class Scheduler:
             if each.execution is not None:
                 hints.append(ExecutionChanged(execution_id=each.execution.id, settled=each.execution.settled))
                 if each.record.execution_id == each.execution.id:
-                    self._locks[each.execution.id] = each.record.key
+                    self._lock(each.execution.id, each.record.key)
+            if each.look is not None and self._polls is not None and each.record.evaluating_since:
+                self._polls.begin(each.look, each.record.evaluating_since)
         if hints:
             await self._ports.bus.publish(*hints)
+
+    def _lock(self, execution_id: str, key: TriggerKey) -> None:
+        self._locks[execution_id] = key
 
     async def _planned(self, record: TriggerRecord) -> Planned:
         """What to do about a record; whatever goes wrong concerns it alone."""
@@ -184,6 +203,9 @@ class Scheduler:
         """What to do about a record that is due. Nothing is written yet."""
         now = self._clock.now()
         rule = await self._rules.of(record.key)
+        if rule is not None and record.kind is TriggerKind.POLLING and self._polls is not None:
+            looking = replace(record, evaluating_since=now, updated_at=now)
+            return Planned(looking, Batch(triggers=[looking]), look=rule)
         if rule is None or record.kind is not TriggerKind.SCHEDULE:
             held = replace(record, held=True, updated_at=now)
             return Planned(held, Batch(triggers=[held]))
@@ -304,12 +326,13 @@ class Scheduler:
         execution = await self._store.executions.get(execution_id)
         if execution is None or not execution.is_ended:
             return
-        key = self._locks.pop(execution_id, None)
+        key = self._locks.get(execution_id)
         if key is None:
             return  # somebody else was faster
         for _ in range(TRIES):
             record = await self._store.triggers.get(key)
             if record is None or record.execution_id != execution_id:
+                self._locks.pop(execution_id, None)
                 return
             record = replace(record, execution_id=None, updated_at=self._clock.now())
             record = _stopped(record, execution)
@@ -323,12 +346,13 @@ class Scheduler:
                 await self._store.commit(Batch(triggers=[record]))
             except Outdated:
                 continue
+            self._locks.pop(execution_id, None)
             self._wake.set()
             return
 
     async def _after_end(self, record: TriggerRecord, rule: Rule) -> TriggerRecord:
         now = self._clock.now()
-        if record.next_at is None or record.next_at >= now:
+        if record.kind is not TriggerKind.SCHEDULE or record.next_at is None or record.next_at >= now:
             return record
 
         def make(facts: expr.Facts) -> TriggerRecord:
@@ -362,6 +386,9 @@ class Scheduler:
                 await self._store.commit(batch)
             except Outdated:
                 continue
+            if self._polls is not None:
+                for changed in [*(record.key for record in found.fresh), *found.removed]:
+                    self._polls.cancel(changed)
             await self.reactions.follow(key, listens=found.listens)
             return
         log.warning("the triggers of %s are being changed by others", key)

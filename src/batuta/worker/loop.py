@@ -51,6 +51,11 @@ class Worker:
         self._running: dict[str, Running] = {}
         self._wake = asyncio.Event()
 
+    @property
+    def bench(self) -> Bench:
+        """What all attempts work with, for those who make some besides."""
+        return self._bench
+
     async def run(self) -> None:
         """Work until cancelled; then every attempt is stopped, and none of its processes is left."""
         journal = asyncio.create_task(self._bench.journal.run())

@@ -1,0 +1,143 @@
+"""Triggers of a real server: an address that is polled, and the commands that look at triggers."""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.journeys.processes import PATIENCE_SECONDS, Server, batuta, serving
+
+YAML = {"content-type": "application/x-yaml"}
+DAILY = """\
+id: daily
+namespace: team.a
+tasks:
+  - {id: date, type: io.kestra.plugin.core.debug.Return, format: "{{ trigger.date }}"}
+triggers:
+  - {id: night, type: io.kestra.plugin.core.trigger.Schedule, cron: "30 2 * * *", timezone: Europe/Paris}
+"""
+POLLING = """\
+id: polling
+namespace: team.a
+tasks:
+  - {id: body, type: io.kestra.plugin.core.debug.Return, format: "{{ trigger.body }}"}
+triggers:
+  - id: stock
+    type: io.kestra.plugin.core.http.Trigger
+    uri: "http://127.0.0.1:%d/{{ flow.id }}"
+    interval: PT1S
+    responseCondition: "{{ json(response.body).count > 1 }}"
+"""
+
+
+def until(reached: Callable[[], Any]) -> Any:
+    """What `reached` gives once it gives something true."""
+    end = time.monotonic() + PATIENCE_SECONDS
+    while not (found := reached()):
+        assert time.monotonic() < end, "it never happened"
+        time.sleep(0.01)
+    return found
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    with serving(tmp_path_factory.mktemp("triggers") / "data") as server:
+        server.api.post("flows", content=DAILY, headers=YAML)
+        until(lambda: server.api.get("triggers/team.a/daily").json()["results"])
+        yield server
+
+
+@pytest.fixture
+def call(server: Server):
+    return lambda *arguments: batuta(*arguments, BATUTA_SERVER=server.url)
+
+
+@pytest.fixture
+def counting() -> Iterator[int]:
+    """An address that answers 1, 2, 3 ..."""
+    count = 0
+
+    class Counting(BaseHTTPRequestHandler):
+        def do_GET(self):
+            nonlocal count
+            count += 1
+            body = json.dumps({"count": count, "path": self.path}).encode()
+            self.send_response(200)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *args):
+            pass
+
+    with HTTPServer(("127.0.0.1", 0), Counting) as http:
+        thread = threading.Thread(target=http.serve_forever)
+        thread.start()
+        yield http.server_port
+        http.shutdown()
+        thread.join()
+
+
+def test_an_answer_that_fits_starts_the_flow(server, counting):
+    server.api.post("flows", content=POLLING % counting, headers=YAML)
+    query = {"filters[flowId][EQUALS]": "polling", "filters[state][EQUALS]": "SUCCESS"}
+    found = until(lambda: server.api.get("executions/search", params=query).json()["results"])
+    variables = found[-1]["trigger"]["variables"]
+    assert json.loads(variables["body"]) == {"count": 2, "path": "/polling"}
+    assert variables["code"] == 200
+    server.api.delete("flows/team.a/polling")
+
+
+def test_the_preview_shows_dates_and_what_clocks_do(call):
+    said = call("schedule", "preview", "team.a", "daily", "--count", "2", "--from", "2026-03-28T12:00:00Z")
+    assert said.returncode == 0
+    assert said.stdout.splitlines()[0] == "night: 30 2 * * * in Europe/Paris"
+    assert "2026-03-29T03:00:00+02:00  clocks are set forward by 60 minutes" in said.stdout
+
+
+def test_a_file_is_previewed_without_a_server(tmp_path: Path):
+    path = tmp_path / "daily.yaml"
+    path.write_text(DAILY)
+    said = batuta("schedule", "preview", str(path), "--count", "3", "--output", "json")
+    [found] = json.loads(said.stdout)
+    assert len(found["ticks"]) == 3
+
+
+def test_a_trigger_is_switched_off_and_on(call):
+    assert call("trigger", "disable", "team.a", "daily", "night").stdout == "disabled\n"
+    assert "disabled" in call("trigger", "list", "-n", "team.a").stdout
+    assert call("trigger", "enable", "team.a", "daily", "night").stdout.startswith("enabled")
+    assert json.loads(call("trigger", "get", "team.a", "daily", "night").stdout)["disabled"] is False
+    refused = call("trigger", "unlock", "team.a", "daily", "night")
+    assert refused.returncode == 1
+    assert "is not locked" in refused.stderr
+
+
+def test_a_dry_run_says_what_a_backfill_would_start(call):
+    dates = ("--start", "2026-01-01T00:00:00Z", "--end", "2026-01-03T00:00:00Z")
+    said = call("backfill", "create", "team.a", "daily", "night", *dates, "--dry-run")
+    assert said.stdout.splitlines() == [
+        "2 executions, dates in Europe/Paris",
+        "  2026-01-01T02:30:00+01:00",
+        "  2026-01-02T02:30:00+01:00",
+    ]
+
+
+def test_a_backfill_runs_and_what_is_no_backfill_cannot_be_paused(server, call):
+    dates = ("--start", "2026-01-01T00:00:00Z", "--end", "2026-01-03T00:00:00Z")
+    assert call("backfill", "create", "team.a", "daily", "night", *dates, "-l", "batch:old").returncode == 0
+    query = {"filters[labels][EQUALS][batch]": "old", "filters[state][EQUALS]": "SUCCESS"}
+    until(lambda: server.api.get("executions/search", params=query).json()["total"] == 2)
+    until(lambda: "backfill" not in server.api.get("triggers/team.a/daily").json()["results"][0])
+    refused = call("backfill", "pause", "team.a", "daily", "night")
+    assert (refused.returncode, refused.stderr.splitlines()[0]) == (
+        1,
+        "error: team.a.daily.night: No backfill found",
+    )
