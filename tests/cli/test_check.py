@@ -63,6 +63,15 @@ def test_warnings_alone_leave_the_exit_code_at_0(tmp_path):
     assert "nobody" not in run(tmp_path, "--quiet").output
 
 
+def test_warnings_fail_when_they_are_told_to(tmp_path):
+    (tmp_path / "warned.yaml").write_text(WARNED)
+
+    assert run(tmp_path, "--strict").exit_code == 2
+    assert "nobody" in run(tmp_path, "--strict", "--quiet").output
+    (tmp_path / "warned.yaml").write_text(GOOD)
+    assert run(tmp_path, "--strict").exit_code == 0
+
+
 def test_json_holds_the_same(folder):
     result = run(folder, "--output", "json")
 

@@ -13,7 +13,7 @@ import msgspec
 from batuta import flows
 
 INVALID = 2
-"""Exit code when there are errors; warnings alone leave it at 0."""
+"""Exit code when there are errors; warnings alone leave it at 0, unless they are to fail too."""
 SUFFIXES = (".yaml", ".yml")
 
 
@@ -45,17 +45,23 @@ class Summary(msgspec.Struct, frozen=True):
 @click.argument("paths", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="PATH...")
 @click.option("--output", type=click.Choice(["text", "json"]), default="text", help="Sentences or JSON.")
 @click.option("--quiet", "-q", is_flag=True, help="Errors only: leave warnings and notes out.")
-def check(paths: Sequence[Path], output: str, quiet: bool) -> None:
+@click.option("--strict", is_flag=True, help="Let warnings fail too.")
+def check(paths: Sequence[Path], output: str, quiet: bool, strict: bool) -> None:
     """Say everything that is wrong with flow files.
 
     PATH is a file, or a folder whose .yaml and .yml files are checked, with those of the folders below it.
-    `-` reads standard input. The exit code is 2 when there are errors, 0 when there are none.
+    `-` reads standard input. The exit code is 2 when there are errors, and with --strict when there are
+    warnings; else 0.
     """
     files = list(_files(paths))
     findings = [each for file in files for each in findings_of(file)]
     errors = sum(each.severity == "error" for each in findings)
     warnings = sum(each.severity == "warning" for each in findings)
-    shown = [each for each in findings if each.severity == "error" or not quiet]
+    shown = [
+        each
+        for each in findings
+        if each.severity == "error" or (strict and each.severity == "warning") or not quiet
+    ]
     if output == "json":
         summary = Summary(len(files), errors, warnings, shown)
         click.echo(msgspec.json.format(msgspec.json.encode(summary), indent=2).decode())
@@ -63,7 +69,7 @@ def check(paths: Sequence[Path], output: str, quiet: bool) -> None:
         for each in shown:
             click.echo(told(each) + "\n")
         click.echo(_last_line(len(files), errors, warnings))
-    sys.exit(INVALID if errors else 0)
+    sys.exit(INVALID if errors or (strict and warnings) else 0)
 
 
 command = check

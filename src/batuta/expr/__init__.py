@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from batuta.expr import filters as _filters
 from batuta.expr import functions as _functions
-from batuta.expr.analyse import Reference, analyse
+from batuta.expr.analyse import Reference, analyse, mistakes
 from batuta.expr.errors import (
     ArgumentError,
     EvaluationError,
@@ -42,6 +42,7 @@ __all__ = [
     "evaluate",
     "is_template",
     "is_truthy_text",
+    "mistakes",
     "render",
     "render_deep",
 ]

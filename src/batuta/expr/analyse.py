@@ -1,13 +1,20 @@
-"""Which names a template uses, and where: for completion, checks and dependency views.
+"""Which names a template uses, and where: for completion, checks and dependency views; and which of its calls
+can never succeed.
 
 Nothing is evaluated. Only literal keys are seen: `outputs[x]` is a use of `outputs` as a whole.
 """
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from collections.abc import Iterator
+from typing import Any, NamedTuple, NoReturn
 
-from batuta.expr import tree
+from batuta.expr import errors, tree
+from batuta.expr.calls import bind, compile_arguments
+from batuta.expr.catalogue import FILTERS, FUNCTIONS, Builtin
+from batuta.expr.errors import ExpressionError
+from batuta.expr.operators import TESTS
+from batuta.expr.run import Run
 from batuta.expr.statements import nodes
 from batuta.expr.template import compile, is_template
 
@@ -70,6 +77,53 @@ def analyse(text: str) -> list[Reference]:
     finder = _Finder(text)
     finder.visit(compile(text).tree, guarded=False)
     return sorted(finder.found, key=lambda reference: reference.offset)
+
+
+def mistakes(text: str) -> list[ExpressionError]:
+    """Calls that fail whatever the values are, in the order of the text: of filters, functions and tests that
+    do not exist, and with arguments that do not fit.
+
+    Raises:
+        TemplateSyntaxError: the text does not parse.
+    """
+    if not is_template(text):
+        return []
+    body = compile(text).tree
+    macros = {node.name: node for node in nodes(body) if isinstance(node, tree.Macro)}
+    found = [error for node in nodes(body) for error in _mistakes_of(node, macros)]
+    return sorted((error.attach(text) for error in found), key=lambda error: error.offset or 0)
+
+
+def _mistakes_of(node: Any, macros: dict[str, tree.Macro]) -> Iterator[ExpressionError]:
+    match node:
+        case tree.Filter():
+            yield from _misused_filter(node.name, node.arguments, node.at)
+        case tree.FilterTag():
+            for name, arguments, at in node.filters:
+                yield from _misused_filter(name, arguments, at)
+        case tree.Test() if node.name not in TESTS and node.name != "defined":
+            yield errors.unknown_test(node.name, [*TESTS, "defined"], node.at)
+        case tree.Call() if node.name in FUNCTIONS:
+            yield from _misfit(FUNCTIONS[node.name], node.arguments, node.at)
+        case tree.Call() if node.name not in macros:
+            yield errors.unknown_call(node.name, [*FUNCTIONS, *macros], node.at)
+
+
+def _misused_filter(name: str, arguments: tree.Arguments, at: int) -> Iterator[ExpressionError]:
+    if name in FILTERS:
+        yield from _misfit(FILTERS[name], arguments, at)
+    else:
+        yield errors.unknown_filter(name, FILTERS, at)
+
+
+def _misfit(builtin: Builtin, arguments: tree.Arguments, at: int) -> Iterator[ExpressionError]:
+    bound = bind(builtin, compile_arguments(arguments, lambda _: _not_evaluated), at)
+    if not isinstance(bound, list):
+        yield bound.error()
+
+
+def _not_evaluated(run: Run) -> NoReturn:
+    raise AssertionError("an argument is counted here, not evaluated")
 
 
 class _Finder:

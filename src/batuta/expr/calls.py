@@ -12,8 +12,9 @@ from batuta.expr.errors import (
     EvaluationError,
     ExpressionError,
     UndefinedError,
-    UnknownNameError,
     nearest,
+    unknown_call,
+    unknown_filter,
 )
 from batuta.expr.run import MISSING, Run
 from batuta.expr.values import is_blank
@@ -54,7 +55,7 @@ def filter_application(
     if builtin is None:
 
         def unknown(run: Run, subject: Callable[[Run], Any]) -> Any:
-            raise UnknownNameError(f"Filter [{name}] does not exist.", offset=at, near=nearest(name, FILTERS))
+            raise unknown_filter(name, FILTERS, at)
 
         return unknown
     values = bind(builtin, arguments, at)
@@ -136,11 +137,7 @@ def _macro_call(name: str, arguments: CompiledArguments, at: int) -> Callable[[R
     def apply(run: Run) -> Any:
         macro = run.template.macros.get(name)
         if macro is None:
-            raise UnknownNameError(
-                f"Function or Macro [{name}] does not exist",
-                offset=at,
-                near=nearest(name, [*FUNCTIONS, *run.template.macros]),
-            )
+            raise unknown_call(name, [*FUNCTIONS, *run.template.macros], at)
         if macro is MISSING:
             raise EvaluationError(f"More than one macro is called {name}", offset=at)
         try:

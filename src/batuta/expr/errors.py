@@ -227,6 +227,25 @@ class EvaluationError(ExpressionError):
     code = "expression.runtime"
 
 
+def unknown_filter(name: str, known: Iterable[str], at: int) -> UnknownNameError:
+    """The error for a filter that does not exist."""
+    return UnknownNameError(f"Filter [{name}] does not exist.", offset=at, near=nearest(name, known))
+
+
+def unknown_call(name: str, known: Iterable[str], at: int) -> UnknownNameError:
+    """The error for a function or macro that does not exist."""
+    message = f"Function or Macro [{name}] does not exist"
+    return UnknownNameError(message, offset=at, near=nearest(name, known))
+
+
+def unknown_test(name: str, known: Iterable[str], at: int) -> UnknownNameError:
+    """The error for a test that does not exist."""
+    names = sorted(known)
+    return UnknownNameError(
+        f"Test [{name}] does not exist.", offset=at, expected=", ".join(names), near=nearest(name, names)
+    )
+
+
 def describe(value: Any) -> str:
     """A value as an error shows it: its type and the beginning of its text."""
     from batuta.expr.kinds import type_name

@@ -19,8 +19,7 @@ from batuta.expr.errors import (
     ExpressionError,
     UndefinedError,
     UndefinedOperandError,
-    UnknownNameError,
-    nearest,
+    unknown_test,
 )
 from batuta.expr.kinds import Long
 from batuta.expr.operators import TESTS
@@ -341,12 +340,7 @@ def _test(node: tree.Test, names: Names) -> Evaluate:
     if test is None:
 
         def fail(run: Run) -> Any:
-            raise UnknownNameError(
-                f"Test [{name}] does not exist.",
-                offset=at,
-                expected=", ".join(sorted([*TESTS, "defined"])),
-                near=nearest(name, [*TESTS, "defined"]),
-            )
+            raise unknown_test(name, [*TESTS, "defined"], at)
 
         return fail
 

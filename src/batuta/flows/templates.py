@@ -1,8 +1,9 @@
 """What is wrong with the templates of a flow, as far as that can be said without running it.
 
 Saving a flow does not look at its templates (flow spec §17.2); `batuta check` does. A template that does not
-parse is an error. A name that nothing in the flow declares is a warning, since the template may have an
-answer for its absence.
+parse is an error, and so is a filter, function or test that does not exist or gets arguments that it does not
+take. A name that nothing in the flow declares is a warning, since the template may have an answer for its
+absence.
 """
 
 from __future__ import annotations
@@ -159,9 +160,13 @@ def _types(value: Any) -> Iterator[str]:
 def _check(found: Findings, declared: _Declared, path: Path, text: str) -> None:
     try:
         references = expr.analyse(text)
+        mistakes = expr.mistakes(text)
     except expr.ExpressionError as error:
         _note(found, path, text, error.offset, error.message, error.mend, error.code)
         return
+    for mistake in mistakes:
+        hint = mistake.mend or (f"it takes {mistake.expected}" if mistake.expected else None)
+        _note(found, path, text, mistake.offset, mistake.message, hint, mistake.code)
     if _is_elsewhere(found.document.data, path):
         return
     for reference in references:

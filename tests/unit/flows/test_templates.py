@@ -69,6 +69,35 @@ def test_a_template_that_does_not_parse_is_an_error_with_its_place():
     assert violation.code == "expression.syntax"
 
 
+@pytest.mark.parametrize(
+    ("message", "text", "hint"),
+    [
+        ("{{ inputs.name | uper }}", "Filter [uper] does not exist.", "did you mean `upper`?"),
+        ("{{ errorLog()[0] }}", "Function or Macro [errorLog] does not exist", "did you mean `errorLogs`?"),
+        ("{{ inputs.name is emty }}", "Test [emty] does not exist.", "did you mean `empty`?"),
+        ("{% filter uper %}x{% endfilter %}", "Filter [uper] does not exist.", "did you mean `upper`?"),
+        (
+            "{{ inputs.name | abbreviate(1, 2) }}",
+            "The filter `abbreviate` takes at most 1 arguments",
+            "it takes `length`",
+        ),
+        ("{{ secret() }}", "The function `secret` expects an argument 'key'", None),
+        ("{{ kv(kee='a') }}", "The function `kv` has no argument `kee`", "did you mean `key`?"),
+    ],
+)
+def test_a_call_that_can_never_succeed_is_an_error(message, text, hint):
+    found = check_templates(f'{HEAD}    message: "{message}"\n')
+
+    (violation,) = found.violations
+    assert (violation.message, violation.hint) == (text, hint)
+    assert violation.line == 13
+    assert violation.column > 14
+
+
+def test_macros_of_the_template_may_be_called():
+    assert said('"{% macro hi(x) %}{{ x }}{% endmacro %}{{ hi(1) }}"') == []
+
+
 def test_a_place_inside_a_block_of_text_is_found():
     found = check_templates(HEAD + "    message: |\n      one\n\n        two {{ inputs.nobody }}\n")
 
