@@ -20,7 +20,6 @@ from batuta.executor.live import Live
 from batuta.executor.loop import Executor
 from batuta.lookups import Lookups
 from batuta.ports import Ports
-from batuta.scheduler.loop import Scheduler
 from batuta.secrets.cipher import Cipher
 from batuta.secrets.environment import EnvironmentSecrets
 from batuta.settings.tree import Settings
@@ -30,7 +29,6 @@ from batuta.store.lock import hold
 from batuta.store.sqlite import open_sqlite
 from batuta.worker.context import AttemptInputs
 from batuta.worker.loop import Worker
-from batuta.worker.polling import Poller
 
 WARM_UP_SECONDS = 1.5
 """Seconds after the start before modules are imported that the start did without."""
@@ -115,8 +113,7 @@ async def running(settings: Settings, *, scheduling: bool = True) -> AsyncIterat
                 await executor.recovered.wait()
                 tasks.append(services.create_task(worker.run(), name="worker"))
                 if scheduling:
-                    scheduler = Scheduler(ports, world, Poller(worker.bench, world))
-                    tasks.append(services.create_task(scheduler.run(), name="scheduler"))
+                    tasks.append(services.create_task(_schedule(ports, world, worker), name="scheduler"))
                 tasks.append(services.create_task(_warm_up(), name="warm-up"))
                 try:
                     yield ports
@@ -127,6 +124,14 @@ async def running(settings: Settings, *, scheduling: bool = True) -> AsyncIterat
             await bus.close()
             await storage.close()
             await store.close()
+
+
+async def _schedule(ports: Ports, world: World, worker: Worker) -> None:
+    """Run the scheduler; its modules are imported once the other services run."""
+    from batuta.scheduler.loop import Scheduler
+    from batuta.worker.polling import Poller
+
+    await Scheduler(ports, world, Poller(worker.bench, world)).run()
 
 
 def _make_folder(folder: Path) -> None:
