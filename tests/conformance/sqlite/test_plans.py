@@ -41,6 +41,8 @@ def plan(tmp_path):
         ("task_runs", "PRIMARY KEY (execution_id=?)"),
         ("remove_task_run", "PRIMARY KEY (execution_id=? AND ordinal=?)"),
         ("unsettled_executions", "INDEX executions_unsettled"),
+        ("take_slot", "INDEX executions_unsettled (namespace=? AND flow_id=?)"),
+        ("queued_executions", "INDEX executions_by_state (state=?)"),
         ("child_executions", "INDEX executions_by_trigger (trigger_execution_id=?)"),
         ("latest_execution", "INDEX executions_by_flow (namespace=? AND flow_id=?)"),
         ("latest_flow", "INDEX sqlite_autoindex_flows_1 (namespace=? AND id=?)"),
@@ -60,6 +62,12 @@ def plan(tmp_path):
         ("kv_entry", "INDEX sqlite_autoindex_kv_1 (namespace=? AND key=?)"),
         ("kv_of_namespace", "INDEX sqlite_autoindex_kv_1 (namespace=? AND key>?)"),
         ("purge_kv", "INDEX kv_expiring"),
+        ("trigger", "INDEX sqlite_autoindex_triggers_1 (namespace=? AND flow_id=? AND trigger_id=?)"),
+        ("due_triggers", "INDEX triggers_due (due_at<?)"),
+        ("next_due_trigger", "INDEX triggers_due"),
+        ("locked_triggers", "INDEX triggers_locked"),
+        ("executions_ended_since", "INDEX executions_by_end (ended_at>?)"),
+        ("firing", "PRIMARY KEY (namespace=? AND flow_id=? AND trigger_id=? AND occasion=?)"),
     ],
 )
 def test_a_hot_statement_uses_its_index(plan, name, index):
