@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+from batuta import expr
 from batuta.flows import input_types
 from batuta.flows.findings import did_you_mean
+from batuta.flows.inputs import with_members
 from batuta.flows.section import Section, scalar_text, shown
 from batuta.model.inputs import Choice, DependsOn, FlowOutput, Input, InputType
 
@@ -99,6 +101,8 @@ def one_input(section: Section, *, nested: bool = False, in_form: bool = False) 
         revision=section.integer("revision", least=1),
     )
     _check_choices(section, kind, declared)
+    if not nested:
+        _check_default(section, declared)
     return declared
 
 
@@ -181,6 +185,52 @@ def _check_choices(section: Section, kind: InputType, declared: Input) -> None:
         )
     elif kind in (_T.SELECT, _T.MULTISELECT) and declared.values and declared.expression:
         section.wrong("expression", "`values` and `expression` cannot be set together")
+
+
+def _check_default(section: Section, declared: Input) -> None:
+    """A literal default that the input itself would refuse, each time that it is used."""
+    default, kind = declared.defaults, declared.type
+    if default is None or kind in _WITHOUT_DEFAULT or _is_rendered(default):
+        return
+    try:
+        value = with_members(declared, input_types.parse(kind, default, declared.item_type))
+    except input_types.Unfit as unfit:
+        message = f"`defaults` must be a value of type {kind}: {unfit.reason}"
+        section.wrong("defaults", message, code="flow.input-default")
+        return
+    if (kind in _CHOSEN and not declared.values) or not _usable(declared):
+        return  # the values are not known yet; a broken pattern is told where it stands
+    choices = [choice.value for choice in declared.values]
+    try:
+        input_types.check(declared, value, choices)
+    except input_types.Unfit as unfit:
+        blamed = input_types.as_text(default if unfit.value is None else unfit.value)
+        hint = did_you_mean(blamed, choices)
+        if hint is None and kind in _CHOSEN - {_T.ENUM}:
+            hint = f"add `{blamed}` to `values`, or set `allowCustomValue: true`"
+        section.wrong(
+            "defaults", f"`defaults` does not fit: {unfit.reason}", hint=hint, code="flow.input-default"
+        )
+
+
+_CHOSEN = frozenset({_T.SELECT, _T.MULTISELECT, _T.ENUM})
+_WITHOUT_DEFAULT = frozenset({_T.FORM, _T.REUSABLE_INPUTS})
+
+
+def _usable(declared: Input) -> bool:
+    return declared.validator is None or input_types.pattern_problem(declared.validator) is None
+
+
+def _is_rendered(value: Any) -> bool:
+    """Some text of the value is a template."""
+    match value:
+        case str():
+            return expr.is_template(value)
+        case list():
+            return any(map(_is_rendered, value))
+        case dict():
+            return any(map(_is_rendered, value.values()))
+    return False
 
 
 def _item_type(section: Section, kind: InputType) -> InputType | None:

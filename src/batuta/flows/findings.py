@@ -165,10 +165,22 @@ def did_you_mean(name: str, known: Iterable[str]) -> str | None:
     return f"did you mean `{near[0]}`?" if near else None
 
 
+_MOST_LISTED = 8
+"""Known names that a message repeats."""
+
+
+def _nearest_few(name: str, names: list[str]) -> list[str]:
+    """All names, or of many those that look most like `name`; in the order of the alphabet."""
+    if len(names) <= _MOST_LISTED:
+        return names
+    return sorted(get_close_matches(name, names, n=_MOST_LISTED, cutoff=0.0))
+
+
 def unrecognized(name: str, owner: str, known: Iterable[str]) -> tuple[str, str | None]:
     """Message and hint for a property that its owner does not have (flow spec §17.2)."""
     names = sorted(known)
-    listed = ", ".join(f'"{each}"' for each in names)
+    listed = ", ".join(f'"{each}"' for each in _nearest_few(name, names))
+    more = ", ..." if len(names) > _MOST_LISTED else ""
     complaint = f'Unrecognized field "{name}" (class {owner}), not marked as ignorable'
-    message = f"{complaint} ({len(names)} known properties: {listed})"
+    message = f"{complaint} ({len(names)} known properties: {listed}{more})"
     return message, did_you_mean(name, names)

@@ -349,9 +349,14 @@ def check(declared: Input, value: Any, choices: list[str]) -> None:
 def _within(declared: Input, value: Any, low: str, high: str, below: str, above: str) -> None:
     least, most = (declared.minimum, declared.maximum) if low == "min" else (declared.after, declared.before)
     if least is not None and value < parse(declared.type, least):
-        raise Unfit(f"{below} `{as_text(least)}`")
+        raise Unfit(_beyond(below, least))
     if most is not None and value > parse(declared.type, most):
-        raise Unfit(f"{above} `{as_text(most)}`")
+        raise Unfit(_beyond(above, most))
+
+
+def _beyond(complaint: str, bound: Any) -> str:
+    """The reason as the specification words it, which alone would sound as if the bound were refused."""
+    return f"{complaint} `{as_text(bound)}` ({as_text(bound)} itself is allowed)"
 
 
 def _check_rows(declared: Input, value: list[Any]) -> None:

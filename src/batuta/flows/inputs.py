@@ -163,7 +163,7 @@ class _Resolver:
             if raw is None:
                 return self._missing(declared)
             value = input_types.parse(declared.type, raw, declared.item_type)
-            value = _with_members(declared, value)
+            value = with_members(declared, value)
             input_types.check(declared, value, choices)
             stored = self._sealed(value) if declared.type is _T.SECRET else input_types.stored(value)
         except Unfit as unfit:
@@ -245,7 +245,7 @@ def _echo(declared: Input, raw: Any) -> Any:
     return "******" if declared.type is _T.SECRET and raw is not None else raw
 
 
-def _with_members(declared: Input, value: Any) -> Any:
+def with_members(declared: Input, value: Any) -> Any:
     """The properties of an OBJECT, or the columns of each row of a TABLE, typed in turn."""
     if declared.type is _T.OBJECT and declared.properties:
         return _members(declared.properties, value)

@@ -51,6 +51,10 @@ class Order:
             return _RANK[one] > _RANK[other]
         return False
 
+    def place_of(self, task_id: str) -> Path | None:
+        """Where a task stands; None for one that is not there."""
+        return self._places.get(task_id)
+
     def _is_a(self, kinds: tuple[str, ...], path: Path) -> list[bool]:
         """For each node on a path, whether it is a task of these kinds."""
         found = []

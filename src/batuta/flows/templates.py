@@ -14,6 +14,7 @@ from typing import Any
 import msgspec
 
 from batuta import expr
+from batuta.flows import loops
 from batuta.flows.findings import Findings, Violation, did_you_mean
 from batuta.flows.order import Order
 from batuta.flows.reader import Document, Mark, Path, ReadLimits, Unreadable, load
@@ -97,6 +98,7 @@ class _Declared:
         variables = data.get("variables")
         self.variables = set(variables) if isinstance(variables, dict) else set()
         self.order = Order(data)
+        self._data = data
         self.sets_variables = any(kind.endswith(".SetVariables") for kind in _types(data))
 
     def complaint(self, reference: expr.Reference, path: Path) -> tuple[str, str | None] | None:
@@ -110,6 +112,8 @@ class _Declared:
             case "output" if name and self.order.comes_later(name, path):
                 hint = f"move `{name}` before this task, or give a default with `??`"
                 return f"the task `{name}` has not run yet when this is rendered", hint
+            case "output" if name and (place := self.order.place_of(name)) is not None:
+                return loops.complaint(self._data, place, reference.path, path)
             case "variable" if name and name not in self.variables and not self.sets_variables:
                 return f"the flow has no variable `{name}`", did_you_mean(name, self.variables)
             case "context" if name not in ROOTS:

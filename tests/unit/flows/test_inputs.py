@@ -157,12 +157,15 @@ def test_a_structure_that_does_not_parse_is_refused(kind, raw):
     ],
 )  # fmt: skip
 def test_a_value_outside_of_what_is_allowed_is_refused(input, raw, reason):
-    assert errors(resolved(f"- {{id: x, {input}}}", x=raw)) == [
-        f"Invalid value for input `x`. Cause: {reason}"
-    ]
+    (error,) = errors(resolved(f"- {{id: x, {input}}}", x=raw))
+
+    assert error.partition(" (")[0] == f"Invalid value for input `x`. Cause: {reason}"
 
 
 def test_bounds_are_inclusive():
+    assert errors(resolved("- {id: x, type: INT, max: 20}", x="21")) == [
+        "Invalid value for input `x`. Cause: it must be less than `20` (20 itself is allowed)"
+    ]
     assert errors(resolved("- {id: x, type: INT, min: 10, max: 20}", x="10")) == []
     assert (
         errors(resolved("- {id: x, type: DATE, after: 2023-01-01, before: 2023-01-01}", x="2023-01-01")) == []
@@ -392,3 +395,86 @@ def test_any_text_is_typed_or_refused(kind, text):
     resolution = resolve(declared(f"- {{id: x, type: {kind}, required: false}}"), {"x": text}, NAMES)
 
     assert len(resolution.violations) <= 1
+
+
+def refused_default(input: str) -> list[tuple[str, int, str, str | None]]:
+    reading = read(
+        "id: f\nnamespace: n\ntasks: [{id: t, type: io.kestra.plugin.core.flow.Sleep, duration: PT1S}]\n"
+        f"inputs:\n  - {{id: x, {input}}}\n"
+    )
+    return [(each.path, each.line, each.message, each.hint) for each in reading.violations]
+
+
+@pytest.mark.parametrize(
+    ("input", "message"),
+    [
+        ("type: INT, defaults: three", "must be a value of type INT: `three` is not a whole number"),
+        ("type: FLOAT, defaults: x", "must be a value of type FLOAT: `x` is not a number"),
+        ("type: DATE, defaults: x", "must be a value of type DATE: `x` is not a date such as 2026-02-28"),
+        ("type: TIME, defaults: noon", "must be a value of type TIME: `noon` is not a time such as 09:30:00"),
+        (
+            "type: DATETIME, defaults: x",
+            "must be a value of type DATETIME: `x` is not an instant such as 2026-02-28T09:30:00Z",
+        ),
+        (
+            "type: DURATION, defaults: 3 h",
+            "must be a value of type DURATION: `3 h` is not a duration such as PT15M or P1D",
+        ),
+        ("type: URI, defaults: x", "must be a value of type URI: Invalid URI format."),
+        ("type: EMAIL, defaults: x", "must be a value of type EMAIL: The input must be a valid email"),
+        (
+            "type: ARRAY, itemType: INT, defaults: [1, b]",
+            "must be a value of type ARRAY: Unable to parse array element as `INT` on `b`",
+        ),
+        ("type: MULTISELECT, values: [a], defaults: [b]", "does not fit: it must match the values `[a]`"),
+        ("type: SELECT, values: [a], defaults: b", "does not fit: it must match the values `[a]`"),
+        ("type: ENUM, values: [a], defaults: b", "does not fit: it must match the values `[a]`"),
+        ("type: INT, min: 3, defaults: 2", "does not fit: it must be more than `3` (3 itself is allowed)"),
+        ("type: STRING, validator: 'A+', defaults: b", "does not fit: it must match the pattern `A+`"),
+        (
+            "type: OBJECT, properties: [{id: p, type: INT}], defaults: {p: q}",
+            "must be a value of type OBJECT: `p`: `q` is not a whole number",
+        ),
+    ],
+)  # fmt: skip
+def test_a_literal_default_that_its_own_input_refuses_is_told_when_the_flow_is_read(input, message):
+    ((path, line, said, _),) = refused_default(input)
+
+    assert (path, line, said.removeprefix("`defaults` ")) == ("inputs[x].defaults", 5, message)
+
+
+def test_a_default_of_json_is_read_too():
+    ((_, _, said, _),) = refused_default("type: JSON, defaults: '{'")
+
+    assert said.startswith("`defaults` must be a value of type JSON: invalid JSON: ")
+
+
+def test_a_default_that_is_not_among_the_values_gets_help():
+    assert refused_default("type: SELECT, values: [stage, prod], defaults: stag")[0][3] == (
+        "did you mean `stage`?"
+    )
+    assert refused_default("type: SELECT, values: [stage, prod], defaults: dev")[0][3] == (
+        "add `dev` to `values`, or set `allowCustomValue: true`"
+    )
+
+
+@pytest.mark.parametrize(
+    "input",
+    [
+        'type: INT, defaults: "{{ vars.n }}"',
+        "type: INT, defaults: '3'",
+        "type: DATE, defaults: 2026-02-28",
+        "type: TIME, defaults: 09:30",
+        "type: DURATION, defaults: PT5M",
+        'type: ARRAY, itemType: INT, defaults: ["{{ vars.n }}"]',
+        "type: SELECT, values: [a], allowCustomValue: true, defaults: b",
+        "type: SELECT, expression: \"{{ kv('names') }}\", defaults: b",
+        "type: SELECT, values: [1, 2], defaults: 1",
+        "type: BOOL, defaults: maybe",
+        "type: FILE, defaults: nsfile:///a.csv",
+        "type: JSON, defaults: {a: 1}",
+        "type: STRING, defaults: 12",
+    ],
+)
+def test_a_default_that_may_fit_is_accepted(input):
+    assert refused_default(input) == []

@@ -134,3 +134,95 @@ triggers:
     )
 
     assert check_templates(source).warnings == ()
+
+
+LOOPS = """id: f
+namespace: n
+tasks:
+  - id: each
+    type: io.kestra.plugin.core.flow.ForEach
+    values: [x, "y z"]
+    tasks:
+      - id: a
+        type: io.kestra.plugin.core.debug.Return
+        format: 1
+      - id: direct
+        type: io.kestra.plugin.core.log.Log
+        message: "DIRECT"
+      - id: branch
+        type: io.kestra.plugin.core.flow.Sequential
+        tasks:
+          - id: deeper
+            type: io.kestra.plugin.core.log.Log
+            message: "DEEPER"
+          - id: condition
+            type: io.kestra.plugin.core.flow.If
+            condition: true
+            then:
+              - id: deepest
+                type: io.kestra.plugin.core.log.Log
+                message: "DEEPEST"
+      - id: inner
+        type: io.kestra.plugin.core.flow.ForEach
+        values: [1, 2]
+        tasks:
+          - id: b
+            type: io.kestra.plugin.core.debug.Return
+            format: "INNER"
+          - id: c
+            type: io.kestra.plugin.core.log.Log
+            message: "NESTED"
+  - id: after
+    type: io.kestra.plugin.core.log.Log
+    message: "AFTER"
+"""
+OF_A = "the outputs of `a` are kept for each value of the loop `each`"
+OF_B = "the outputs of `b` are kept for each value of the loop `each`"
+
+
+def said_in_loops(at: str, template: str) -> list[tuple[str, str | None]]:
+    found = check_templates(LOOPS.replace(at, template))
+    return [(each.message, each.hint) for each in (*found.violations, *found.warnings)]
+
+
+@pytest.mark.parametrize(
+    ("at", "template", "message", "address"),
+    [
+        ("DIRECT", "{{ outputs.a.value }}", OF_A, "outputs.a[taskrun.value].value"),
+        ("DEEPER", "{{ outputs.a.value }}", OF_A, "outputs.a[parent.taskrun.value].value"),
+        ("DEEPEST", "{{ outputs.a.value }}", OF_A, "outputs.a[parents[1].taskrun.value].value"),
+        ("INNER", "{{ outputs.a.value }}", OF_A, "outputs.a[parent.taskrun.value].value"),
+        ("NESTED", "{{ outputs.b.value }}", OF_B, "currentEachOutput(outputs.b).value"),
+    ],
+)
+def test_inside_a_loop_a_sibling_is_addressed_by_the_value(at, template, message, address):
+    assert said_in_loops(at, template) == [(message, f"inside a loop write `{address}`")]
+
+
+@pytest.mark.parametrize(
+    ("template", "message", "address"),
+    [
+        ("{{ outputs.a.value }}", OF_A, "outputs.a['x'].value"),
+        ("{{ outputs.b.value }}", OF_B, "outputs.b['x']['1'].value"),
+        ("{{ outputs.b.x.value }}", OF_B.replace("each`", "inner`"), "outputs.b['x']['1'].value"),
+    ],
+)
+def test_after_a_loop_the_value_must_be_said(template, message, address):
+    assert said_in_loops("AFTER", template) == [
+        (message, f"outside of the loop say for which value: `{address}`")
+    ]
+
+
+@pytest.mark.parametrize(
+    ("at", "template"),
+    [
+        ("DIRECT", "{{ outputs.a[taskrun.value].value }}"),
+        ("DIRECT", "{{ currentEachOutput(outputs.a).value }}"),
+        ("DEEPER", "{{ outputs.a[parent.taskrun.value].value }}"),
+        ("NESTED", "{{ outputs.b[parent.taskrun.value][taskrun.value].value }}"),
+        ("AFTER", "{{ outputs.a.x.value }} {{ outputs.a['y z'].value }} {{ outputs.b.x['1'].value }}"),
+        ("AFTER", "{{ outputs.a }} {{ outputs.a.x }} {{ outputs.a.value ?? 1 }} {{ outputs.a | jq('.x') }}"),
+    ],
+)
+def test_an_address_with_the_values_is_fine(at, template):
+    assert said_in_loops(at, template) == []
