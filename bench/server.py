@@ -40,7 +40,7 @@ class Server:
                 self._folder.name,
             ],
             stdout=subprocess.DEVNULL,
-            # Scripts take the `python3` that is found first; a version manager's stand-in would be measured else.
+            # Scripts take the first `python3`; a version manager's stand-in would be measured else.
             env={**os.environ, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"},
         )
 
