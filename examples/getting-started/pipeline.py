@@ -14,7 +14,7 @@ from threading import Thread
 from serve_data import serving_data
 
 from batuta.cli import address, following, serving
-from batuta.cli.client import Client, print_table
+from batuta.cli.client import DEFAULT_SERVER, Client, print_table
 from batuta.errors import BatutaError
 from batuta.settings.tree import Settings
 
@@ -59,7 +59,9 @@ def show(address: str, source: str) -> None:
     print(
         f"\nBatuta is ready at {address}; Ctrl-C ends it. Run the pipeline again from another terminal with"
     )
-    print(f"  .venv/bin/batuta execution create {NAMESPACE} {FLOW} -i source={source} --follow", flush=True)
+    server = "" if address == DEFAULT_SERVER else f" --server {address}"
+    again = f".venv/bin/batuta execution create {NAMESPACE} {FLOW} -i source={source} --follow{server}"
+    print(f"  {again}", flush=True)
 
 
 def print_rows(client: Client, execution_id: str, uri: str) -> None:

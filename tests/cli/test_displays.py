@@ -5,9 +5,10 @@ from __future__ import annotations
 import io
 from datetime import UTC, datetime, timedelta
 
+import msgspec
 from rich.console import Console
 
-from batuta.cli import progress
+from batuta.cli import conclusion, progress
 from batuta.cli.plain import PlainDisplay
 from batuta.cli.progress import LineView, RunView, Snapshot, in_words, shown_message
 from batuta.cli.tree import MOST_SIBLINGS, TreeDisplay, rows
@@ -48,10 +49,46 @@ def test_plain_lines_tell_each_change_of_state_once():
     second = snapshot(run("load", *DONE))
 
     assert written((first, []), (first, []), (second, [])) == [
-        ["load", "RUNNING"],
         ["team.flow", "RUNNING"],
+        ["load", "RUNNING"],
         ["load", "SUCCESS", "after", "1.0", "s"],
     ]
+
+
+def test_what_encloses_begins_before_what_is_inside_and_ends_after_it():
+    # The child runs on after its parent has been marked as ended.
+    inside = run("load", State.CREATED, State.RUNNING, State.RUNNING, State.SUCCESS, parent="each")
+    whole = snapshot(run("each", *DONE), inside, states=DONE)
+
+    told = written((whole, []))
+
+    assert [row[0] for row in told] == ["team.flow", "each", "load", "load", "load", "each", "team.flow"]
+
+
+def test_an_end_that_gave_way_to_another_one_is_not_told():
+    told = written((snapshot(states=(*DONE, State.FAILED)), []))
+
+    assert [row[1] for row in told] == ["RUNNING", "FAILED"]
+
+
+def test_a_line_of_a_flow_that_comes_late_stands_before_its_end():
+    line = LineView(at=NOON + timedelta(hours=1), level="ERROR", message="no outputs")
+
+    told = written((snapshot(states=DONE), [line]))
+
+    assert [row[0] for row in told] == ["team.flow", "ERROR", "team.flow"]
+
+
+def test_debug_lines_are_for_those_who_ask_for_them():
+    lines = [LineView(at=NOON, level=level, message=level) for level in ("TRACE", "DEBUG", "INFO")]
+    quiet, loud = io.StringIO(), io.StringIO()
+
+    PlainDisplay(quiet).update(snapshot(), lines)
+    PlainDisplay(loud, verbose=True).update(snapshot(), lines)
+
+    assert "DEBUG" not in quiet.getvalue()
+    assert "DEBUG" in loud.getvalue()
+    assert "TRACE" in loud.getvalue()
 
 
 def test_a_line_of_the_log_stands_between_the_begin_and_the_end_of_its_task():
@@ -69,7 +106,7 @@ def test_a_line_of_the_log_stands_between_the_begin_and_the_end_of_its_task():
 def test_the_value_of_an_iteration_stands_behind_the_task():
     told = written((snapshot(run("load", *DONE, value="north")), []))
 
-    assert told[0] == ["load", "[north]", "RUNNING"]
+    assert told[1] == ["load", "[north]", "RUNNING"]
 
 
 def test_a_message_cannot_move_the_cursor():
@@ -119,6 +156,62 @@ def test_the_last_state_stays_on_the_terminal():
     assert "load" in screen.getvalue()
     assert "SUCCESS" in screen.getvalue()
     assert "slow" in screen.getvalue()
+
+
+def on_terminal(final: Snapshot, lines: list[LineView]) -> str:
+    screen = io.StringIO()
+    display = TreeDisplay(Console(file=screen, force_terminal=True, width=60, height=30, color_system=None))
+    display.update(final, lines)
+    display.close()
+    return screen.getvalue()
+
+
+def ended(state: State, *runs: RunView) -> Snapshot:
+    return msgspec.structs.replace(snapshot(*runs, states=(State.CREATED, State.RUNNING, state)), over=True)
+
+
+FAILED = (State.CREATED, State.RUNNING, State.FAILED)
+
+
+def test_below_the_tree_stands_in_full_why_a_run_failed():
+    lines = [
+        LineView(at=NOON, level="WARN", message="disk nearly full", task_run_id="load"),
+        *(LineView(at=NOON, level="INFO", message=f"row {n}", task_run_id="load") for n in range(30)),
+        LineView(at=NOON, level="ERROR", message="first\n" + "x" * 80 + "\nlast", task_run_id="load"),
+        LineView(at=NOON, level="WARN", message="other", task_run_id="fine"),
+    ]
+
+    screen = on_terminal(ended(State.FAILED, run("load", *FAILED), run("fine", *DONE)), lines)
+    below = screen[screen.index("row 11") :]
+
+    assert "WARN  disk nearly full" in screen
+    assert "row 10\n" not in screen
+    assert "row 29" in below
+    assert [part in below for part in ("first", "last", "other")] == [True, True, False]
+    assert screen.count("x") >= 80
+
+
+def test_below_the_tree_stands_nothing_when_all_went_well():
+    line = LineView(at=NOON, level="WARN", message="slow", task_id="load", task_run_id="load")
+
+    assert on_terminal(ended(State.SUCCESS, run("load", *DONE)), [line]).count("slow") == 1
+
+
+def test_what_no_task_of_the_flow_wrote_is_a_reason_too():
+    child = LineView(at=NOON, level="ERROR", message="no such table", task_id="child/query", task_run_id="r9")
+    own = LineView(at=NOON, level="ERROR", message="outputs cannot be rendered")
+
+    screen = on_terminal(ended(State.FAILED), [child, own])
+
+    assert screen.index("child/query") < screen.index("no such table")
+    assert screen.index("team.flow", 40) < screen.index("outputs cannot be rendered")
+
+
+def test_of_a_traceback_the_exception_is_the_error():
+    texts = ["Traceback (most recent call last):", '  File "x.py"', "ValueError: no", "exit code 1"]
+    lines = [LineView(at=NOON, level="ERROR", message=text, task_run_id="load") for text in texts]
+
+    assert conclusion.first_error([run("load", *FAILED)], lines) == lines[2]
 
 
 def test_an_execution_of_the_api_reads_like_one_of_the_store():

@@ -110,6 +110,7 @@ def test_make_run_shows_the_result_serves_on_and_ends_with_ctrl_c(tmp_path: Path
     with started(*command) as program:
         program.wait_for("ROASTERY")
         program.wait_for("Batuta is ready")
+        again = program.wait_for("execution create")
         listed = batuta("execution", "list", BATUTA_SERVER=f"http://127.0.0.1:{free_port}").stdout
 
         taken = batuta_pipeline(free_port, tmp_path / "other")
@@ -119,6 +120,7 @@ def test_make_run_shows_the_result_serves_on_and_ends_with_ctrl_c(tmp_path: Path
     assert code == 0
     assert re.search(r"^Dockside +9 +50 +17\.06$", program.text, re.MULTILINE)
     assert "getting-started" in listed
+    assert again.endswith(f"--follow --server http://localhost:{free_port}\n")
     assert "Traceback" not in program.text
     assert taken.startswith(f"port {free_port} on 127.0.0.1 is in use by another program; ")
     assert taken.endswith(f"take another one with `make run PORT={free_port + 1}`\n")

@@ -196,6 +196,13 @@ def output_option(command: F) -> F:
     )(command)
 
 
+def verbose_option(command: F) -> F:
+    """`--verbose`, of every command that shows how an execution goes."""
+    return click.option(
+        "-v", "--verbose", is_flag=True, help="Show log lines of the levels DEBUG and TRACE, too."
+    )(command)
+
+
 def print_json(document: Any) -> None:
     """A document, indented."""
     click.echo(json.dumps(document, indent=2, ensure_ascii=False))

@@ -19,6 +19,8 @@ from batuta.store.port import StoredLine
 
 CONTENT_OF_LINE = 20_000
 """Most characters of one log message that a terminal is shown."""
+VERBOSE_LEVELS = frozenset({"DEBUG", "TRACE"})
+"""Levels of the lines that only `--verbose` shows."""
 
 
 class RunView(msgspec.Struct, frozen=True, kw_only=True):
@@ -90,17 +92,22 @@ class Silence:
         """There is nothing to put back."""
 
 
-def display_for(output: str) -> Display:
+def display_for(output: str, *, verbose: bool = False) -> Display:
     """The display that suits: a live tree on a terminal, plain lines elsewhere, nothing beside JSON."""
     if output == "json":
         return Silence()
     if sys.stdout.isatty():
         from batuta.cli.tree import TreeDisplay
 
-        return TreeDisplay()
+        return TreeDisplay(verbose=verbose)
     from batuta.cli.plain import PlainDisplay
 
-    return PlainDisplay(sys.stdout)
+    return PlainDisplay(sys.stdout, verbose=verbose)
+
+
+def lines_shown(lines: Iterable[LineView], *, verbose: bool) -> list[LineView]:
+    """The lines that a display shows."""
+    return [line for line in lines if verbose or line.level not in VERBOSE_LEVELS]
 
 
 def of_rows(execution: Execution, runs: Iterable[TaskRun]) -> Snapshot:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from batuta.cli.client import verbose_option
 from batuta.cli.main import FAILED, INVALID, KILLED
 
 if TYPE_CHECKING:
@@ -38,7 +39,15 @@ if TYPE_CHECKING:
     metavar="DIR",
     help="Keep the database and all files here. Without it they are gone when the run ends.",
 )
-def run(path: Path, pairs: tuple[str, ...], inputs_file: Path | None, output: str, data: Path | None) -> None:
+@verbose_option
+def run(
+    path: Path,
+    pairs: tuple[str, ...],
+    inputs_file: Path | None,
+    output: str,
+    data: Path | None,
+    verbose: bool,
+) -> None:
     """Run a flow file here and now, without a server.
 
     Other flows in the same folder are there for its Subflow tasks. Ctrl-C kills the execution.
@@ -49,10 +58,10 @@ def run(path: Path, pairs: tuple[str, ...], inputs_file: Path | None, output: st
 
     given = {**(inputs.of_file(inputs_file) if inputs_file else {}), **inputs.of_pairs(pairs)}
     file = invalid.read_or_report(path)
-    sys.exit(INVALID if file is None else _run(file, given, output, data))
+    sys.exit(INVALID if file is None else _run(file, given, output, data, verbose))
 
 
-def _run(file: FlowFile, given: dict[str, Any], output: str, data: Path | None) -> int:
+def _run(file: FlowFile, given: dict[str, Any], output: str, data: Path | None, verbose: bool) -> int:
     import asyncio
     import tempfile
 
@@ -61,7 +70,7 @@ def _run(file: FlowFile, given: dict[str, Any], output: str, data: Path | None) 
 
     with tempfile.TemporaryDirectory(prefix="batuta-run-", ignore_cleanup_errors=True) as temporary:
         settings = sources.settings(data_dir=data or Path(temporary), port=0)
-        display = progress.display_for(output)
+        display = progress.display_for(output, verbose=verbose)
         try:
             outcome = asyncio.run(
                 local.execute(file, loading.siblings(file.path, file.flow), given, settings, display)
@@ -77,18 +86,14 @@ def _conclude(outcome: Outcome, output: str, *, kept: bool) -> int:
     """Print the result, and give the exit code for the state."""
     import msgspec
 
+    from batuta.cli import conclusion
     from batuta.model.state import State
 
     state = outcome.execution.state.current
     if output == "json":
         click.echo(msgspec.json.format(msgspec.json.encode(_document(outcome)), indent=2).decode())
-    elif outcome.execution.outputs:
-        text = msgspec.json.format(
-            msgspec.json.encode({"outputs": outcome.execution.outputs}), indent=2
-        ).decode()
-        click.echo(text)
-        if "kestra:///" in text and not kept:
-            click.echo("The files are gone with this run; `--data DIR` keeps them.", err=True)
+    else:
+        conclusion.print_outputs(outcome.execution.outputs, kept=kept)
     if state is State.KILLED:
         return KILLED
     return 0 if state in (State.SUCCESS, State.WARNING) else FAILED

@@ -15,7 +15,17 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from batuta.cli.progress import LineView, RunView, Snapshot, in_words, name_of, shown_message, time_taken
+from batuta.cli.conclusion import Memory, Reason
+from batuta.cli.progress import (
+    LineView,
+    RunView,
+    Snapshot,
+    in_words,
+    lines_shown,
+    name_of,
+    shown_message,
+    time_taken,
+)
 from batuta.model.state import State
 
 MOST_SIBLINGS = 12
@@ -103,7 +113,10 @@ def _detail(run: RunView, now: datetime) -> str:
 class TreeDisplay:
     """Draws the tree with the last lines of the log below it, and leaves the final one on the screen."""
 
-    def __init__(self, console: Console | None = None) -> None:
+    def __init__(self, console: Console | None = None, *, verbose: bool = False) -> None:
+        self._verbose = verbose
+        self._memory = Memory()
+        self._reasons: list[Reason] = []
         self._console = console or Console()
         self._plain_signs = not (self._console.encoding or "").lower().startswith("utf")
         self._snapshot: Snapshot | None = None
@@ -121,15 +134,21 @@ class TreeDisplay:
     def update(self, snapshot: Snapshot, lines: Sequence[LineView] = ()) -> None:
         """Take what is new; the next refresh shows it."""
         self._snapshot = snapshot
-        self._lines = [*self._lines, *lines][-200:]
+        shown = lines_shown(lines, verbose=self._verbose)
+        self._memory.add(shown)
+        self._lines = [*self._lines, *shown][-MOST_LINES:]
 
     def note(self, text: str) -> None:
         """Write a sentence above the tree."""
         self._console.print(Text(text))
 
     def close(self) -> None:
-        """Draw the last state once more and leave it standing."""
+        """Draw the last state once more and leave it standing, and below it why the execution failed."""
+        if self._snapshot is not None and self._snapshot.over:
+            self._reasons = self._memory.reasons(self._snapshot)
         self._live.stop()
+        for reason in self._reasons:
+            self._console.print(self._told(reason))
 
     def _drawn(self) -> RenderableType:
         snapshot = self._snapshot
@@ -156,9 +175,25 @@ class TreeDisplay:
         name.append(f" {shown_message(row.name)}", style="bold" if bold else "")
         grid.add_row(name, Text(row.state.value, style=style), row.detail)
 
+    def _told(self, reason: Reason) -> RenderableType:
+        """Every line in full; what is wider than the terminal is wrapped."""
+        sign, plain, style = LOOKS[State.FAILED]
+        title = Text(f"\n{plain if self._plain_signs else sign} ", style=style)
+        title.append(shown_message(reason.name), style="bold")
+        grid = Table.grid(padding=(0, 1))
+        grid.add_column(no_wrap=True)
+        grid.add_column(overflow="fold")
+        for line in reason.lines:
+            style = LEVELS.get(line.level, "")
+            grid.add_row(
+                Text(f"  {line.level:<5}", style=style), Text(shown_message(line.message), style=style)
+            )
+        return Group(title, grid)
+
     def _log(self) -> list[Text]:
         shown = []
-        for line in self._lines[-MOST_LINES:]:
+        # What the reasons below the tree say in full need not stand above them, cut.
+        for line in () if self._reasons else self._lines:
             text = Text(no_wrap=True, overflow="ellipsis")
             text.append(line.at.astimezone().strftime("%H:%M:%S "), style="dim")
             text.append(f"{line.task_id or ''} ", style="cyan")
