@@ -147,3 +147,20 @@ def test_a_retried_subflow_starts_a_new_child():
 
     assert done.attempts_of("s") == ["FAILED", "FAILED"]
     assert len(done.simulation.children(done.id)) == 2
+
+
+def test_a_subflow_task_may_ask_for_outputs_of_its_own():
+    done = run(
+        parent(outputs='{seen: "{{ inputs.day }} {{ outputs.work.n }}"}'), CHILD, given={"work": {"n": 1}}
+    )
+
+    assert done.outputs["s"]["outputs"] == {"seen": "tuesday 1"}
+
+
+def test_outputs_that_cannot_be_rendered_fail_the_subflow_task():
+    done = run(parent(outputs='{seen: "{{ outputs.nothing.value }}"}'), CHILD)
+
+    assert done.child.state is State.SUCCESS
+    assert done.runs == {"s": "FAILED"}
+    assert done.outputs["s"]["executionId"] == done.child.id
+    assert "Failed to extract the outputs of the subflow" in done.log

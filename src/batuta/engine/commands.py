@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 
 from batuta.model.execution import LoopItem, TaskRun
+from batuta.model.flow import ConcurrencyBehavior
 from batuta.model.labels import Labels
 from batuta.model.state import State
 from batuta.model.task import LogLevel, Task
@@ -66,6 +67,7 @@ class StartSubflow(Command, frozen=True, kw_only=True):
     """Variables under `trigger` in the child (flow spec §16)."""
     index: int | None = None
     """Which one, of a task that starts many."""
+    asked_outputs: dict[str, str] | None = None
 
 
 class StartIteration(Command, frozen=True, kw_only=True):
@@ -97,6 +99,8 @@ class TellParent(Command, frozen=True, kw_only=True):
     parent_execution_id: str
     task_run_id: str
     index: int | None = None
+    problem: str | None = None
+    """Why the outputs that the task run asked for could not be rendered."""
     original_id: str
     """The first try of this execution, which is the one that the task run knows."""
     state: State
@@ -107,6 +111,14 @@ class CreateExecution(Command, frozen=True, kw_only=True):
     """Create a new execution of the same flow from this one, at an instant (flow spec §12.3)."""
 
     at: datetime
+
+
+class AcquireSlot(Command, frozen=True, kw_only=True):
+    """Take a slot of the flow's limit if one is free; answered by `SlotGranted` or `SlotRefused`."""
+
+    limit: int
+    behavior: ConcurrencyBehavior
+    """What happens when none is."""
 
 
 class WriteLog(Command, frozen=True, kw_only=True):
@@ -129,6 +141,7 @@ AnyCommand = (
     | RestartSubflow
     | TellParent
     | CreateExecution
+    | AcquireSlot
     | WriteLog
 )
 """The closed set of commands."""

@@ -15,6 +15,7 @@ from batuta.engine.ledger import Ledger, Undo
 from batuta.engine.world import Chance, World
 from batuta.errors import Bug
 from batuta.model.execution import Attempt, Execution, TaskRun
+from batuta.model.flow import Concurrency
 from batuta.model.state import EXECUTION_TRANSITIONS, History, Moment, State
 from batuta.model.task import LogLevel, Task
 
@@ -33,11 +34,20 @@ class Step(msgspec.Struct, frozen=True):
 class Draft:
     """Changes of one step. Rules read the ledger and write through here."""
 
-    def __init__(self, ledger: Ledger, *, now: datetime, facts: expr.Facts | None, world: World) -> None:
+    def __init__(
+        self,
+        ledger: Ledger,
+        *,
+        now: datetime,
+        facts: expr.Facts | None,
+        world: World,
+        concurrency: Concurrency | None = None,
+    ) -> None:
         self.ledger = ledger
         self.now = now
         self.facts = facts
         self.world = world
+        self.concurrency = concurrency
         self.commands: list[AnyCommand] = []
         self._dirty: dict[str | None, TaskRun | None] = {}
         self._queue: deque[str | None] = deque()

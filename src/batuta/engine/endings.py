@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from batuta import expr
 from batuta.engine import retry
-from batuta.engine.commands import CancelTimers, CreateExecution, SetTimer, StopTaskRuns
+from batuta.engine.commands import CancelTimers, CreateExecution, SetTimer, StopTaskRuns, TellParent
 from batuta.engine.draft import Draft, attempt_cut, attempt_ended
 from batuta.engine.outline import Kind
 from batuta.engine.tally import softened
@@ -14,6 +15,10 @@ from batuta.model.state import State
 from batuta.model.task import LogLevel, RetryBehavior, Task
 
 RETRY_TIMER = "retry"
+PARENT_RUN = "taskRunId"
+"""Variable of a child's trigger that names the task run which waits for it."""
+ITERATION = "iteration"
+"""Variable of a child's trigger that says which one of many it is."""
 _STOPPING = ("CANCEL", "CANCELLED", "FAIL", "FAILED")
 
 
@@ -138,3 +143,37 @@ def _leave_retrying(draft: Draft) -> None:
 def is_flowable(kind: Kind) -> bool:
     """The run of such a task has children."""
     return kind in (Kind.FLOWABLE, Kind.DELEGATED)
+
+
+def refuse(draft: Draft, state: State) -> None:
+    """End an execution that may not begin: no task runs, and whoever waits for it hears at once (flow spec
+    §13.2)."""
+    draft.move_execution(state)
+    settle(draft)
+
+
+def settle(draft: Draft) -> None:
+    """Nothing of the execution is left to do: tell who waits for its end."""
+    execution = draft.execution
+    draft.change_execution(settled=True)
+    trigger = execution.trigger
+    waiting = None if trigger is None else trigger.variables.get(PARENT_RUN)
+    if trigger is None or not isinstance(waiting, str) or execution.state.current is State.RETRIED:
+        return
+    outputs, problem = execution.outputs, None
+    if execution.asked_outputs is not None:
+        try:
+            outputs = draft.render_deep(execution.asked_outputs)
+        except expr.ExpressionError as error:
+            outputs, problem = None, str(error)
+    draft.command(
+        TellParent(
+            parent_execution_id=str(trigger.variables["executionId"]),
+            task_run_id=waiting,
+            index=trigger.variables.get(ITERATION),
+            original_id=execution.original_id,
+            state=execution.state.current,
+            outputs=outputs,
+            problem=problem,
+        )
+    )

@@ -10,6 +10,7 @@ from typing import Any
 
 import msgspec
 
+from batuta.model.flow import ConcurrencyBehavior
 from batuta.model.labels import Labels
 from batuta.model.state import State
 
@@ -102,6 +103,8 @@ class SubflowEnded(Event, frozen=True, kw_only=True):
     """Which one, of a task that starts many."""
     state: State
     outputs: dict[str, Any] | None = None
+    problem: str | None = None
+    """Why the outputs that the task run asked for could not be rendered."""
     original_id: str | None = None
     """The execution that the task run started, where the child is a later try of it."""
 
@@ -171,6 +174,21 @@ class UnqueueRequested(Event, frozen=True, kw_only=True):
     state: State = State.RUNNING
 
 
+class SlotGranted(Event, frozen=True, kw_only=True):
+    """The execution has a slot of its flow's concurrency limit."""
+
+
+class SlotRefused(Event, frozen=True, kw_only=True):
+    """No slot is free, or executions that have waited longer come first."""
+
+    limit: int
+    behavior: ConcurrencyBehavior
+
+
+class SlotOffered(Event, frozen=True, kw_only=True):
+    """A slot may be free for a queued execution."""
+
+
 AnyEvent = (
     ExecutionCreated
     | ExecutionLoaded
@@ -193,5 +211,8 @@ AnyEvent = (
     | StatusChanged
     | TaskRunMarked
     | UnqueueRequested
+    | SlotGranted
+    | SlotRefused
+    | SlotOffered
 )
 """The closed set of events."""

@@ -8,11 +8,11 @@ from typing import Any
 
 from batuta import expr, flows
 from batuta.engine import events as on
-from batuta.engine import looping, pausing, spawning
-from batuta.engine.commands import CancelTimers, RunTask, SetTimer, TellParent
+from batuta.engine import looping, pausing, slots
+from batuta.engine.commands import CancelTimers, RunTask, SetTimer
 from batuta.engine.dispatch import PAUSE_TIMER, TIMEOUT_TIMER, dispatch
 from batuta.engine.draft import Draft, attempt_cut
-from batuta.engine.endings import RETRY_TIMER
+from batuta.engine.endings import ITERATION, PARENT_RUN, RETRY_TIMER, settle
 from batuta.engine.flowables.loop import declared_outputs
 from batuta.engine.outline import AFTER_EXECUTION, Kind
 from batuta.errors import BatutaError
@@ -24,8 +24,6 @@ from batuta.model.state import History, State
 from batuta.model.task import LogLevel, Task
 
 SCHEDULE_TIMER = "schedule"
-PARENT_RUN = "taskRunId"
-"""Variable of a child's trigger that names the task run which waits for it."""
 
 
 def new_execution(
@@ -38,6 +36,7 @@ def new_execution(
     now: datetime,
     schedule_at: datetime | None = None,
     kind: ExecutionKind = ExecutionKind.NORMAL,
+    asked_outputs: dict[str, str] | None = None,
 ) -> Execution:
     """The row of a new execution of a flow, in the state CREATED.
 
@@ -62,6 +61,7 @@ def new_execution(
         original_created_at=now,
         schedule_at=schedule_at,
         kind=kind,
+        asked_outputs=asked_outputs,
     )
 
 
@@ -87,7 +87,7 @@ def new_iteration(
                 "flowId": parent.flow_id,
                 "flowRevision": parent.revision,
                 PARENT_RUN: run.id,
-                spawning.ITERATION: item.index,
+                ITERATION: item.index,
             },
         ),
         parent_id=parent.id,
@@ -115,8 +115,7 @@ def start(draft: Draft) -> None:
     if execution.schedule_at is not None and execution.schedule_at > draft.now:
         draft.command(SetTimer(timer=SCHEDULE_TIMER, at=execution.schedule_at))
         return
-    draft.move_execution(State.RUNNING)
-    draft.touch(None)
+    slots.admit(draft)
 
 
 def look_again(draft: Draft) -> None:
@@ -126,6 +125,9 @@ def look_again(draft: Draft) -> None:
     """
     if draft.state is State.CREATED:
         start(draft)
+        return
+    if draft.state is State.QUEUED:
+        slots.offered(draft)
         return
     if draft.state is State.RESTARTED:
         draft.move_execution(State.RUNNING)
@@ -147,8 +149,7 @@ def delay_elapsed(draft: Draft, event: on.DelayElapsed) -> None:
     """A timer has run out."""
     if event.timer == SCHEDULE_TIMER:
         if draft.state is State.CREATED:
-            draft.move_execution(State.RUNNING)
-            draft.touch(None)
+            slots.admit(draft)
         return
     run = None if event.task_run_id is None else draft.ledger.run(event.task_run_id)
     if run is None or run.is_ended:
@@ -212,17 +213,4 @@ def settle_if_over(draft: Draft) -> None:
         for run_id in ledger.open_leaves | ledger.open_flowables
     ):
         return
-    draft.change_execution(settled=True)
-    trigger = execution.trigger
-    waiting = None if trigger is None else trigger.variables.get(PARENT_RUN)
-    if trigger is not None and isinstance(waiting, str) and execution.state.current is not State.RETRIED:
-        draft.command(
-            TellParent(
-                parent_execution_id=str(trigger.variables["executionId"]),
-                task_run_id=waiting,
-                index=trigger.variables.get(spawning.ITERATION),
-                original_id=execution.original_id,
-                state=execution.state.current,
-                outputs=draft.execution.outputs,
-            )
-        )
+    settle(draft)

@@ -21,7 +21,7 @@ from datetime import datetime
 from typing import assert_never
 
 from batuta import expr
-from batuta.engine import attempts, lifecycle, looping, marking, operations, pausing, subflows
+from batuta.engine import attempts, lifecycle, looping, marking, operations, pausing, slots, subflows
 from batuta.engine import events as on
 from batuta.engine.branch import Main, is_through, selected
 from batuta.engine.dispatch import form_of, start_child
@@ -36,6 +36,7 @@ from batuta.engine.tally import fold
 from batuta.engine.world import World
 from batuta.errors import TaskError
 from batuta.model.execution import TaskRun
+from batuta.model.flow import Concurrency
 from batuta.model.state import State
 from batuta.model.task import LogLevel, Task
 
@@ -47,6 +48,7 @@ def advance(
     now: datetime,
     world: World,
     facts: expr.Facts | None = None,
+    concurrency: Concurrency | None = None,
 ) -> Step:
     """Advance one execution by one event.
 
@@ -59,11 +61,12 @@ def advance(
         now: the instant written into histories, UTC.
         world: what the operator decided, the same for every step.
         facts: secrets, key-value entries and files that expressions asked for earlier.
+        concurrency: the limit of the newest revision of the flow, for an execution that has not begun.
 
     Raises:
         expr.MissingFact: an expression needs an outside value. Fetch it and call again.
     """
-    draft = Draft(ledger, now=now, facts=facts, world=world)
+    draft = Draft(ledger, now=now, facts=facts, world=world, concurrency=concurrency)
     try:
         record(event, draft)
         settle(draft)
@@ -108,6 +111,12 @@ def record(event: on.AnyEvent, draft: Draft) -> None:
             operations.restart(draft)
         case on.ForceRunRequested():
             operations.force_run(draft)
+        case on.SlotGranted():
+            slots.granted(draft)
+        case on.SlotRefused():
+            slots.refused(draft, event)
+        case on.SlotOffered():
+            slots.offered(draft)
         case on.UnqueueRequested():
             operations.unqueue(draft, event.state)
         case on.StatusChanged():

@@ -14,7 +14,7 @@ from batuta import expr
 from batuta.engine import events as on
 from batuta.engine.commands import StartIteration, StartSubflow, StoreRows
 from batuta.engine.draft import Draft, attempt_started
-from batuta.engine.endings import end_flowable, fail_run
+from batuta.engine.endings import ITERATION, end_flowable, fail_run
 from batuta.engine.flowables.foreach_item import ForEachItemExecutions, ForEachItemMerge
 from batuta.engine.flowables.loop import Loop
 from batuta.engine.flowables.subflow import own_labels
@@ -25,9 +25,6 @@ from batuta.model import labels as words
 from batuta.model.execution import LoopItem, TaskRun
 from batuta.model.state import State
 from batuta.model.task import LogLevel
-
-ITERATION = "iteration"
-"""Variable of a child's trigger that says which one it is."""
 
 
 def form_of(draft: Draft, run: TaskRun) -> Any:

@@ -70,6 +70,9 @@ def ended(draft: Draft, event: on.SubflowEnded) -> None:
             f'namespace="{subflow.namespace}"]] ends in FAILED state',
             run,
         )
+    if event.problem is not None:
+        draft.log(LogLevel.ERROR, f"Failed to extract the outputs of the subflow: {event.problem}", run)
+        state = State.FAILED
     if run.state.current is State.KILLING:
         state = State.KILLED
     draft.ledger.forms.pop(run.id, None)

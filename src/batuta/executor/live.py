@@ -8,8 +8,12 @@ from batuta import flows
 from batuta.engine.ledger import Ledger
 from batuta.engine.outline import outline_of
 from batuta.errors import BatutaError, FlowError, NotFound
-from batuta.model.flow import Flow, FlowKey
+from batuta.model.execution import ExecutionKind
+from batuta.model.flow import Concurrency, Flow, FlowKey
+from batuta.model.state import State
 from batuta.store.port import Store
+
+_NOT_BEGUN = (State.CREATED, State.QUEUED)
 
 
 class FlowSource:
@@ -85,6 +89,23 @@ class Live:
         outer_id = execution.loop.execution_id
         outer = self._ledgers.get(outer_id) or await self._load(outer_id)
         return Ledger(execution, outline_of(flow, execution.loop.task_id), runs, outer)
+
+    async def concurrency(self, ledger: Ledger) -> Concurrency | None:
+        """The limit under which an execution that has not begun stands: that of the newest revision of its
+        flow, whatever its own one says (flow spec §13.1)."""
+        execution = ledger.execution
+        if execution.state.current not in _NOT_BEGUN or execution.kind is ExecutionKind.LOOP:
+            return None
+        newest = await self._store.flows.latest(execution.flow_key)
+        if newest is None or newest.deleted:
+            return None
+        if newest.revision == execution.revision:
+            return ledger.outline.flow.concurrency
+        try:
+            return (await self.flows.revision(execution.flow_key, newest.revision)).concurrency
+        except BatutaError:
+            # The text of the newest revision is not a flow; nobody can start it, and what waits may run.
+            return None
 
     async def broken(self, ledger: Ledger) -> str | None:
         """Why the execution's flow cannot run, or None when it can."""

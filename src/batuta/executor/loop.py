@@ -21,6 +21,7 @@ from batuta.engine.machine import advance
 from batuta.engine.outline import outline_of
 from batuta.engine.world import World
 from batuta.errors import BatutaError, FlowError, StoreError, UnstorableValue
+from batuta.executor.admissions import Admissions
 from batuta.executor.inbox import ExecutorInbox, Item
 from batuta.executor.inline import InlineAttempt, run_inline
 from batuta.executor.live import Live
@@ -61,6 +62,8 @@ class Round:
         self.changed: dict[str, None] = {}
         self.next: list[Item] = []
         """Items to make steps of once this round is durable."""
+        self.slots: dict[str, do.AcquireSlot] = {}
+        """Slots asked for, by execution."""
         self.posted: list[on.AnyEvent] = []
         """Events for other executions, kept as rows of this round."""
 
@@ -78,6 +81,7 @@ class Executor:
         self.live = Live(ports.store)
         self._starting = Starting(ports, self.live.flows, self._lookups)
         self._timers = Timers(ports.clock, inbox)
+        self._admissions = Admissions(ports.store, inbox)
         self._fetching: set[asyncio.Task[None]] = set()
         self.recovered = asyncio.Event()
         """Set once all that an earlier process left is queued; before that no worker may take a job."""
@@ -119,6 +123,7 @@ class Executor:
             this.posted, ids[-len(this.posted) :] if this.posted else [], strict=True
         ):
             self._inbox.push(Item(event=event, execution_id=event.execution_id, posted_id=posted_id))
+        await self._admissions.answer(this.slots, this.batch)
         hints = self._hints(this)
         if hints:
             await self._ports.bus.publish(*hints)
@@ -198,7 +203,14 @@ class Executor:
             reason = await self.live.broken(ledger)
             if reason is not None:
                 event = on.ExecutionFailed(execution_id=item.execution_id, reason=reason)
-        step = advance(ledger, event, now=self._clock.now(), world=self._world, facts=item.facts)
+        step = advance(
+            ledger,
+            event,
+            now=self._clock.now(),
+            world=self._world,
+            facts=item.facts,
+            concurrency=await self.live.concurrency(ledger),
+        )
         self._done(item, this)
         after = plan(step, ledger, this.batch, self._clock.now())
         self._note(ledger, after, this)
@@ -232,6 +244,8 @@ class Executor:
         this.changed[execution_id] = None
         this.stopped += after.stopped
         this.has_jobs |= after.has_jobs
+        if after.slot is not None:
+            this.slots[execution_id] = after.slot
         if after.has_logs:
             this.logged.add(execution_id)
 
@@ -331,6 +345,7 @@ class Executor:
                         child_id=execution_id,
                         index=command.index,
                         original_id=command.original_id,
+                        problem=command.problem,
                         state=command.state,
                         outputs=command.outputs,
                     )
@@ -445,8 +460,9 @@ class Executor:
         self._timers.set(await self._store.timers.all())
 
     async def _sweep(self) -> None:
-        """Look for leases that ran out and for jobs of which nobody was told."""
+        """Look for leases that ran out, and for jobs and queues of which nobody was told."""
         while True:
+            await self._admissions.offer_everywhere()
             await asyncio.sleep(SWEEP_SECONDS)
             for job in await self._store.jobs.expired(self._clock.now()):
                 self._inbox.push(

@@ -13,7 +13,7 @@ from batuta.engine.outline import Kind
 from batuta.model.execution import TaskRun
 from batuta.model.records import LogLine
 from batuta.model.state import State
-from batuta.store.batch import Batch, Job, Timer
+from batuta.store.batch import Batch, Job, SlotRequest, Timer
 
 NEW_EXECUTION_TIMER = "new-execution"
 """Timer of an execution that was retried: when it elapses, the next one is made."""
@@ -36,6 +36,8 @@ class Aftermath(msgspec.Struct):
     """Commands about other executions."""
     stopped: list[str] = []
     """Task runs whose attempts shall stop."""
+    slot: do.AcquireSlot | None = None
+    """The execution waits for the answer to this."""
     has_jobs: bool = False
     has_logs: bool = False
 
@@ -83,6 +85,9 @@ def plan(step: Step, ledger: Ledger, batch: Batch, now: datetime) -> Aftermath:
                 )
             case do.CancelTimers():
                 batch.cancelled_timers.append((execution_id, command.task_run_id))
+            case do.AcquireSlot():
+                batch.slots.append(SlotRequest(execution_id, command.limit))
+                after.slot = command
             case do.StopTaskRuns():
                 after.stopped += command.task_run_ids
             case _:

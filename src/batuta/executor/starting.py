@@ -46,6 +46,7 @@ class Starting:
             trigger=ExecutionTrigger(command.task.id, command.task.type, command.trigger),
             now=self._clock.now(),
             schedule_at=command.schedule_at,
+            asked_outputs=command.asked_outputs,
         )
         return execution, flow
 

@@ -110,6 +110,9 @@ class Execution(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """The ordinal that the next task run gets."""
     loop: LoopRun | None = None
     """Set for an iteration of a Loop, which runs the children of that task instead of the flow's own."""
+    asked_outputs: dict[str, str] | None = None
+    """Templates that the parent's task wants rendered at the end, in the context of this execution (flow spec
+    §6.13)."""
     settled: bool = False
     """Ended, and everything that follows on the end (afterExecution, the parent's notice) has been done."""
 

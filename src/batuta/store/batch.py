@@ -44,6 +44,14 @@ class Timer(msgspec.Struct, frozen=True, kw_only=True):
     token: int = 0
 
 
+class SlotRequest(msgspec.Struct, frozen=True):
+    """An execution asks for one of the slots of its flow (flow spec §13)."""
+
+    execution_id: str
+    limit: int
+    """How many executions of the flow may be under way at once."""
+
+
 class PostedEvent(msgspec.Struct, frozen=True):
     """An event that waits for the executor. `id` grows with the order of acceptance."""
 
@@ -75,6 +83,10 @@ class Batch(msgspec.Struct, kw_only=True):
     """Events to keep until the executor has made their step."""
     consumed: list[int] = []
     """Ids of posted events whose step this batch carries."""
+    slots: list[SlotRequest] = []
+    """Asked for in this order, after the rows of executions were written."""
+    granted: list[str] = []
+    """Filled in by the commit: ids of executions that got a slot."""
     triggers: list[TriggerRecord] = []
     """Records to write: with `version` 0 new ones, else changed ones, for which it is the version that was
     read. A version that is no longer the present one is an `Outdated` error for the whole batch."""
@@ -104,6 +116,7 @@ class Batch(msgspec.Struct, kw_only=True):
         self.elapsed_timers += other.elapsed_timers
         self.posted += other.posted
         self.consumed += other.consumed
+        self.slots += other.slots
         self.triggers += other.triggers
         self.removed_triggers += other.removed_triggers
         self.firings += other.firings

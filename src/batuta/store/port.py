@@ -120,6 +120,12 @@ class Executions(Protocol):
     async def children(self, execution_id: str) -> list[Execution]:
         """Executions that tasks of this one started, whatever their state."""
 
+    async def queued(self, key: FlowKey, most: int) -> list[Execution]:
+        """Executions of a flow that wait for a slot, those that wait longest first."""
+
+    async def queues(self) -> list[FlowKey]:
+        """Flows of which executions wait for a slot."""
+
     async def latest(self, keys: Sequence[FlowKey]) -> list[Execution]:
         """The newest normal execution of each flow that ever ran."""
 
@@ -314,7 +320,9 @@ class Store(Protocol):
 
         Returns when it has reached the disk: the ids of `batch.posted`, in order. Batches that wait at the
         same time share a transaction; if that fails, each is tried alone, so that one bad batch fails nobody
-        else.
+        else. Slots are granted within the transaction, one request after the other: an execution gets one
+        while fewer executions of its flow than the limit hold one, and none that is older is queued. A slot
+        is held until the execution is settled; executions that run without having asked count as well.
 
         Raises:
             AlreadyExists: a flow revision exists.

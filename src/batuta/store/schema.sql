@@ -30,6 +30,7 @@ CREATE TABLE executions (
 	settled BOOLEAN NOT NULL,
 	labels TEXT NOT NULL,
 	body BLOB NOT NULL,
+	slot BOOLEAN DEFAULT 0 NOT NULL,
 	PRIMARY KEY (id)
 );
 
@@ -43,7 +44,7 @@ CREATE INDEX executions_by_state ON executions (state, started_at);
 
 CREATE INDEX executions_by_trigger ON executions (trigger_execution_id) WHERE trigger_execution_id IS NOT NULL;
 
-CREATE INDEX executions_unsettled ON executions (started_at) WHERE settled = 0;
+CREATE INDEX executions_unsettled ON executions (namespace, flow_id, started_at) WHERE settled = 0;
 
 CREATE TABLE task_runs (
 	execution_id TEXT NOT NULL,

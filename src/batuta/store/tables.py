@@ -68,6 +68,8 @@ executions = Table(
     Column("settled", Boolean, nullable=False),
     Column("labels", Text, nullable=False),
     Column("body", LargeBinary, nullable=False),
+    # Admitted under a concurrency limit; written by `take_slot` only, and counts while not settled.
+    Column("slot", Boolean, nullable=False, server_default=text("0")),
     PrimaryKeyConstraint("id"),
 )
 Index("executions_by_start", executions.c.started_at)
@@ -78,7 +80,13 @@ Index(
     executions.c.trigger_execution_id,
     sqlite_where=text("trigger_execution_id IS NOT NULL"),
 )
-Index("executions_unsettled", executions.c.started_at, sqlite_where=text("settled = 0"))
+Index(
+    "executions_unsettled",
+    executions.c.namespace,
+    executions.c.flow_id,
+    executions.c.started_at,
+    sqlite_where=text("settled = 0"),
+)
 Index("executions_by_end", executions.c.ended_at, sqlite_where=text("ended_at IS NOT NULL"))
 
 task_runs = Table(

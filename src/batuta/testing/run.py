@@ -29,7 +29,7 @@ from batuta.engine.machine import advance
 from batuta.engine.outline import Kind, outline_of
 from batuta.engine.world import World
 from batuta.errors import BatutaError
-from batuta.model.execution import Execution, ExecutionTrigger, TaskRun
+from batuta.model.execution import Execution, ExecutionKind, ExecutionTrigger, TaskRun
 from batuta.model.flow import Flow, FlowKey
 from batuta.model.labels import Label
 from batuta.model.state import State
@@ -38,6 +38,11 @@ from batuta.plugin.reporting import Kinds, Levels
 from batuta.plugin.task import InlineTask
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+_UNDER_WAY = frozenset(
+    {State.RUNNING, State.PAUSED, State.RETRYING, State.RESTARTED, State.BREAKPOINT, State.KILLING}
+)
 
 
 class Outcome(msgspec.Struct, frozen=True):
@@ -79,6 +84,8 @@ class Simulation:
         """Rows that were stored, by task run id."""
         self.held: dict[str, do.RunTask] = {}
         """Attempts that a worker holds until `release`, by task run id."""
+        self.admitted: set[str] = set()
+        """Executions that were granted a slot."""
         self._events: deque[on.AnyEvent] = deque()
         self._attempts: dict[str, int] = {}
         self._sequence = 0
@@ -86,12 +93,16 @@ class Simulation:
     # What a test does
 
     def start(
-        self, key: FlowKey | None = None, inputs: Mapping[str, Any] | None = None, *labels: Label
+        self,
+        key: FlowKey | None = None,
+        inputs: Mapping[str, Any] | None = None,
+        *labels: Label,
+        schedule_at: datetime | None = None,
     ) -> Run:
         """Create an execution of a flow, the first one unless named, and work until nothing moves."""
         flow = self.flows[key] if key is not None else next(iter(self.flows.values()))
         execution = self._create(
-            flow, dict(inputs or {}), labels, None, ids.derived_id("run", len(self.ledgers))
+            flow, dict(inputs or {}), labels, None, ids.derived_id("run", len(self.ledgers)), schedule_at
         )
         self.work()
         return Run(self, execution.id)
@@ -135,6 +146,8 @@ class Simulation:
         labels: tuple[Label, ...],
         trigger: ExecutionTrigger | None,
         execution_id: str,
+        schedule_at: datetime | None = None,
+        asked_outputs: dict[str, str] | None = None,
     ) -> Execution:
         resolution = flows.resolve(flow.inputs, given, {}, expr.Facts(self.facts))
         if resolution.violations:
@@ -146,15 +159,64 @@ class Simulation:
             labels=labels,
             trigger=trigger,
             now=self.now,
+            schedule_at=schedule_at,
+            asked_outputs=asked_outputs,
         )
         self.ledgers[execution.id] = Ledger(execution, outline_of(flow))
         self._events.append(on.ExecutionCreated(execution_id=execution.id))
         return execution
 
     def _step(self, ledger: Ledger, event: on.AnyEvent) -> None:
-        step = advance(ledger, event, now=self.now, world=self.world, facts=expr.Facts(self.facts))
+        flow = self.flows.get(ledger.execution.flow_key)
+        step = advance(
+            ledger,
+            event,
+            now=self.now,
+            world=self.world,
+            facts=expr.Facts(self.facts),
+            concurrency=None if flow is None else flow.concurrency,
+        )
         for command in step.commands:
             self._obey(ledger, command)
+        if step.execution is not None and (
+            step.execution.settled or ledger.execution.state.current is State.QUEUED
+        ):
+            self.offer_slots(ledger.execution.flow_key)
+
+    def running(self, key: FlowKey) -> list[str]:
+        """Ids of executions that hold a slot of a flow."""
+        return [
+            each.execution.id
+            for each in self.ledgers.values()
+            if each.execution.flow_key == key
+            and not each.execution.settled
+            and each.execution.kind is not ExecutionKind.LOOP
+            and (each.execution.id in self.admitted or each.execution.state.current in _UNDER_WAY)
+        ]
+
+    def queued(self, key: FlowKey) -> list[Execution]:
+        """Executions that wait for a slot, those that wait longest first."""
+        found = [each.execution for each in self.ledgers.values() if each.execution.flow_key == key]
+        waiting = [each for each in found if each.state.current is State.QUEUED]
+        return sorted(waiting, key=lambda each: (each.state.started_at, each.id))
+
+    def offer_slots(self, key: FlowKey) -> None:
+        """Tell queued executions that a slot may be free."""
+        for execution in self.queued(key):
+            self._events.append(on.SlotOffered(execution_id=execution.id))
+
+    def _acquire(self, execution: Execution, command: do.AcquireSlot) -> on.AnyEvent:
+        mine = (execution.state.started_at, execution.id)
+        held = [each for each in self.running(execution.flow_key) if each != execution.id]
+        older = [
+            each
+            for each in self.queued(execution.flow_key)
+            if (each.state.started_at, each.id) < mine and each.id not in self.admitted
+        ]
+        if len(held) >= command.limit or older:
+            return on.SlotRefused(execution_id=execution.id, limit=command.limit, behavior=command.behavior)
+        self.admitted.add(execution.id)
+        return on.SlotGranted(execution_id=execution.id)
 
     def _obey(self, ledger: Ledger, command: do.AnyCommand) -> None:
         execution_id = ledger.execution.id
@@ -219,6 +281,7 @@ class Simulation:
                         child_id=execution_id,
                         index=command.index,
                         original_id=command.original_id,
+                        problem=command.problem,
                         state=command.state,
                         outputs=command.outputs,
                     )
@@ -228,6 +291,8 @@ class Simulation:
                     self._events.append(on.KillRequested(execution_id=child.execution.id))
             case do.RestartSubflow():
                 self._events.append(on.RestartRequested(execution_id=command.child_id))
+            case do.AcquireSlot():
+                self._events.append(self._acquire(ledger.execution, command))
             case do.CreateExecution():
                 self.log.append(f"new execution at {command.at.isoformat()}")
 
@@ -247,7 +312,15 @@ class Simulation:
             if flow is None:
                 raise BatutaError(f"Unable to find flow '{command.namespace}'.'{command.flow_id}'")
             trigger = ExecutionTrigger(command.task.id, command.task.type, command.trigger)
-            self._create(flow, command.inputs, command.labels, trigger, child_id)
+            self._create(
+                flow,
+                command.inputs,
+                command.labels,
+                trigger,
+                child_id,
+                command.schedule_at,
+                command.asked_outputs,
+            )
         except BatutaError as error:
             return on.SubflowRefused(
                 execution_id=ledger.execution.id,

@@ -14,6 +14,7 @@ from batuta.model import labels
 from batuta.model.labels import Label, Labels
 from batuta.plugin.converters import as_text
 from batuta.plugin.registry import plugin
+from batuta.plugin.task import Template
 
 
 class RestartBehavior(StrEnum):
@@ -56,7 +57,8 @@ class Subflow(Struct, kw_only=True, rename="camel"):
         RestartBehavior, Meta(description="On a restart, restart the failed child or start a new one.")
     ] = RestartBehavior.RETRY_FAILED
     outputs: Annotated[
-        dict[str, Any] | None, Meta(description="Deprecated: declare `outputs` in the child flow instead.")
+        dict[str, Template] | None,
+        Meta(description="Deprecated: declare `outputs` in the child flow instead."),
     ] = None
 
     def child_labels(self, parent: Labels) -> Labels:

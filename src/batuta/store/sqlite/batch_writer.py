@@ -50,6 +50,11 @@ class BatchWriter:
         yield from self._write_triggers(batch)
         if batch.executions:
             yield from self._put(SQL.put_execution, batch.executions.values(), rows.execution_row)
+        batch.granted = [
+            request.execution_id
+            for request in batch.slots
+            if self._db.execute(SQL.take_slot, (request.execution_id, request.limit)).rowcount
+        ]
         if batch.task_runs:
             encode = rows.encode
             yield from self._many(

@@ -56,6 +56,15 @@ class SqliteExecutions:
             for row in await self._access.readers.all(SQL.child_executions, (execution_id,))
         ]
 
+    async def queued(self, key: FlowKey, most: int) -> list[Execution]:
+        """Executions of a flow that wait for a slot, those that wait longest first."""
+        found = self._access.readers.few(SQL.queued_executions, (key.namespace, key.id, most))
+        return [_execution_of(row) for row in found]
+
+    async def queues(self) -> list[FlowKey]:
+        """Flows of which executions wait for a slot."""
+        return [FlowKey(*row) for row in self._access.readers.few(SQL.queues, ())]
+
     async def latest(self, keys: Sequence[FlowKey]) -> list[Execution]:
         """The newest normal execution of each flow that ever ran."""
         found = (self._access.readers.row(SQL.latest_execution, (key.namespace, key.id)) for key in keys)

@@ -13,6 +13,20 @@ VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 ON CONFLICT (id) DO UPDATE SET revision = excluded.revision, state = excluded.state, ended_at = excluded.ended_at,
     duration = excluded.duration, settled = excluded.settled, labels = excluded.labels, body = excluded.body;
 
+-- name: take_slot
+-- Admit an execution under its flow's limit, unless as many are under way or an older one is queued.
+UPDATE executions AS mine SET slot = 1
+WHERE id = ?1
+  AND (SELECT count(*) FROM executions AS other INDEXED BY executions_unsettled
+       WHERE other.settled = 0 AND other.namespace = mine.namespace AND other.flow_id = mine.flow_id
+         AND other.id <> mine.id AND other.kind <> 'LOOP'
+         AND (other.slot OR other.state IN ('RUNNING', 'PAUSED', 'RETRYING', 'RESTARTED', 'BREAKPOINT', 'KILLING')))
+      < ?2
+  AND NOT EXISTS (SELECT 1 FROM executions AS older INDEXED BY executions_unsettled
+       WHERE older.settled = 0 AND older.namespace = mine.namespace AND older.flow_id = mine.flow_id
+         AND older.state = 'QUEUED' AND NOT older.slot
+         AND (older.started_at, older.id) < (mine.started_at, mine.id));
+
 -- name: put_task_run
 -- A task run, new or changed.
 INSERT INTO task_runs (execution_id, ordinal, task_id, body) VALUES (?, ?, ?, ?)
@@ -148,12 +162,21 @@ FROM (SELECT body FROM task_runs WHERE execution_id = ? ORDER BY ordinal);
 -- name: unsettled_executions
 -- Executions that have something before them as one JSON list, oldest first.
 SELECT CAST('[' || coalesce(group_concat(body, ','), '') || ']' AS BLOB)
-FROM (SELECT body FROM executions WHERE settled = 0 ORDER BY started_at);
+FROM (SELECT body FROM executions INDEXED BY executions_unsettled WHERE settled = 0 ORDER BY started_at);
 
 -- name: child_executions
 -- Executions that tasks of one execution asked for, oldest first.
 SELECT body FROM executions
 WHERE trigger_execution_id = ? AND trigger_task_run_id IS NOT NULL ORDER BY started_at, id;
+
+-- name: queued_executions
+-- Executions of a flow that wait for a slot, those that wait longest first.
+SELECT body FROM executions INDEXED BY executions_by_state
+WHERE state = 'QUEUED' AND namespace = ? AND flow_id = ? ORDER BY started_at, id LIMIT ?;
+
+-- name: queues
+-- Flows of which executions wait for a slot.
+SELECT DISTINCT namespace, flow_id FROM executions WHERE state = 'QUEUED';
 
 -- name: latest_execution
 -- The newest execution of a flow.
