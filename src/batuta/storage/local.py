@@ -27,6 +27,8 @@ from batuta.storage.uris import ROOT, path_of
 
 T = TypeVar("T")
 
+MOST_TRIES = 50
+"""Tries to make a folder that deletions beside keep taking away."""
 CHUNK_BYTES = 256 * 1024
 MOST_NAME_BYTES = 255
 """Longest part of a path on common file systems; longer ones are shortened with a hash."""
@@ -179,13 +181,15 @@ class LocalStorage:
         os.fsync(file.fileno())
         size = os.fstat(file.fileno()).st_size
         file.close()
-        for _ in range(3):
-            place.parent.mkdir(parents=True, exist_ok=True)
-            with suppress(FileNotFoundError):  # a deletion has just taken the empty folder away
+        for left in reversed(range(MOST_TRIES)):
+            try:
+                place.parent.mkdir(parents=True, exist_ok=True)
                 incoming.replace(place)
                 break
-        else:
-            incoming.replace(place)
+            except FileNotFoundError:
+                # A deletion has just taken an empty folder away.
+                if not left:
+                    raise
         _sync_folder(place.parent)
         return StoredFile(uri, size, datetime.fromtimestamp(place.stat().st_mtime, UTC))
 
