@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+import signal
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -33,6 +35,25 @@ namespace: team.b
 tasks:
   - {id: wait, type: io.kestra.plugin.core.flow.Sleep, duration: PT10M}
 """
+STORES = """\
+id: stores
+namespace: team.c
+tasks:
+  - {id: write, type: io.kestra.plugin.core.storage.Write, content: "1,2,3"}
+outputs:
+  - {id: file, type: FILE, value: "{{ outputs.write.uri }}"}
+"""
+LISTS = """\
+id: lists
+namespace: team.c
+inputs:
+  - {id: regions, type: ARRAY, itemType: STRING}
+tasks:
+  - {id: say, type: io.kestra.plugin.core.log.Log, message: hello}
+"""
+SAYS_AND_WAITS = WAITS.replace(
+    "tasks:\n", "tasks:\n  - {id: say, type: io.kestra.plugin.core.log.Log, message: waiting now}\n"
+)
 
 
 @pytest.fixture(scope="module")
@@ -71,8 +92,10 @@ def test_flows_are_created_updated_printed_and_deleted(call, tmp_path: Path):
     assert created.stdout == "created team.a.mine revision 1\n"
     assert again.returncode == 1
     assert "already exists" in again.stderr
-    assert same.stdout == "stored team.a.mine revision 1\n"
-    assert changed.stdout == "stored team.a.mine revision 2\n"
+    assert again.stderr.startswith(f"error: {path}: ")
+    assert "use `batuta flow update`" in again.stderr
+    assert same.stdout == "unchanged team.a.mine revision 1\n"
+    assert changed.stdout == "updated team.a.mine revision 2\n"
     assert printed.stdout == path.read_text()
     assert "Hello" in older.stdout
     assert deleted.stdout == "deleted team.a.mine\n"
@@ -87,8 +110,10 @@ def test_a_folder_of_flows_is_created_and_broken_ones_are_told(call, tmp_path: P
 
     assert done.returncode == 1
     assert done.stdout == "created team.a.one revision 1\n"
-    assert "two.yaml" in done.stderr
+    told = [line for line in done.stderr.splitlines() if not line.startswith("  fix: ")]
+    assert [line.startswith(f"error: {tmp_path}/two.yaml: tasks[") for line in told] == [True] * 4
     assert "did you mean `message`?" in done.stderr
+    assert call("flow", "update", tmp_path).stderr == done.stderr
 
 
 def test_flows_are_listed_by_namespace(call):
@@ -114,8 +139,77 @@ def test_a_followed_execution_gives_its_exit_code(call, flow, state, code):
     as_json = call("execution", "create", *flow.split("/"), "--follow", "-o", "json")
 
     assert done.returncode == as_json.returncode == code
-    assert state in done.stdout.splitlines()[-1]
+    assert re.match(rf"execution \w+ of {flow.replace('/', '.')}\n", done.stdout)
+    assert f" {state} after " in done.stdout.splitlines()[-1]
     assert json.loads(as_json.stdout)["state"]["current"] == state
+
+
+def test_outputs_are_shown_at_the_end_and_files_are_fetched(call, server, tmp_path: Path):
+    server.api.post("flows", content=STORES, headers={"content-type": "application/x-yaml"})
+
+    followed = call("execution", "create", "team.c", "stores", "--follow").stdout
+    execution_id = followed.split()[1]
+    outputs = json.loads(followed[followed.index("{") :])["outputs"]
+    shown = call("execution", "get", execution_id).stdout
+    printed = call("execution", "file", execution_id, outputs["file"])
+    written = call("execution", "file", execution_id, outputs["file"], "-o", tmp_path / "here.txt")
+    none = call("execution", "file", execution_id, outputs["file"] + "x", "-o", tmp_path / "none.txt")
+
+    assert json.loads(shown[shown.index("{") :]) == {"outputs": outputs}
+    assert printed.stdout == "1,2,3"
+    assert written.stdout == f"5 bytes written to {tmp_path}/here.txt\n"
+    assert (tmp_path / "here.txt").read_text() == "1,2,3"
+    assert none.returncode != 0
+    assert none.stderr.startswith("error: ")
+    assert not (tmp_path / "none.txt").exists()
+
+
+def test_durations_are_for_people_and_count_up_to_now(call, server):
+    execution_id = started_id(call, "team.b/waits")
+    server.api.get(f"executions/{execution_id}")
+
+    listed = call("execution", "list", "--flow", "waits", "--size", "1").stdout.splitlines()[1]
+    call("execution", "kill", execution_id)
+
+    assert re.search(r" \d[\d.]* m?s$", listed)
+
+
+def test_ctrl_c_leaves_a_followed_execution_running_and_says_so(server, call):
+    command = ["execution", "create", "team.b", "waits", "--follow", "--server", server.url]
+    with started(sys.executable, "-m", "batuta", *command) as follower:
+        execution_id = follower.wait_for("execution ").split()[1]
+        follower.wait_for("RUNNING")
+        follower.send(signal.SIGINT)
+        code = follower.end()
+    found = json.loads(call("execution", "get", execution_id, "-o", "json").stdout)
+    call("execution", "kill", execution_id)
+
+    assert code == 130
+    assert found["state"]["current"] == "RUNNING"
+    assert f"stop it: `batuta execution kill {execution_id} --server {server.url}`" in follower.text
+
+
+def test_a_log_that_is_followed_tells_that_the_server_stopped(tmp_path: Path):
+    with serving(tmp_path / "data") as own:
+        own.api.post("flows", content=SAYS_AND_WAITS, headers={"content-type": "application/x-yaml"})
+        execution_id = own.api.post("executions/team.b/waits").json()["id"]
+        command = ["execution", "logs", execution_id, "--follow", "--server", own.url]
+        with started(sys.executable, "-m", "batuta", *command) as follower:
+            follower.wait_for("waiting now")
+            own.send(signal.SIGTERM)
+            code = follower.end()
+
+    assert code == 1
+    assert f"error: the server stopped before the execution {execution_id} ended" in follower.text
+
+
+def test_a_value_that_does_not_fit_is_answered_with_its_form(call, server):
+    server.api.post("flows", content=LISTS, headers={"content-type": "application/x-yaml"})
+
+    done = call("execution", "create", "team.c", "lists", "-i", "regions=north")
+
+    assert done.returncode == 2
+    assert 'fix: write it as `-i \'regions=["one", "two"]\'`' in done.stderr
 
 
 def test_inputs_labels_and_files_travel(call, tmp_path: Path):
@@ -199,6 +293,20 @@ def test_a_failed_execution_is_restarted(call):
     )["id"]
 
     assert call("execution", "restart", execution_id).stdout == f"restarted {execution_id}\n"
+
+
+def test_an_execution_that_succeeded_is_replayed_instead(call):
+    execution_id = json.loads(
+        call("execution", "create", "team.a", "greet", "--follow", "-o", "json").stdout
+    )["id"]
+
+    refused = call("execution", "restart", execution_id)
+    replayed = call("execution", "replay", execution_id)
+
+    assert refused.returncode == 2
+    assert f"batuta execution replay {execution_id}" in refused.stderr
+    document = json.loads(call("execution", "get", replayed.stdout.strip(), "-o", "json").stdout)
+    assert document["originalId"] == execution_id
 
 
 @pytest.mark.parametrize(

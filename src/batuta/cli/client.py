@@ -43,6 +43,27 @@ class Client:
         content: bytes = self._send("GET", path, params=query).content
         return content
 
+    def chunks(self, *path: str, **query: Any) -> Iterator[bytes]:
+        """The bytes of an answer as they come, for files that need not fit into memory."""
+        import httpx
+
+        try:
+            with (
+                self._client(timeout=TIMEOUT_SECONDS) as client,
+                client.stream("GET", self._url(path), params=_texts(query)) as answer,
+            ):
+                if answer.is_error:
+                    answer.read()
+                    raise _refusal(answer)
+                yield from answer.iter_bytes()
+        except httpx.TransportError as error:
+            raise self._unreachable(error) from None
+
+    def command(self, words: str) -> str:
+        """A command as a person would type it to reach the same server."""
+        server = "" if self.server == DEFAULT_SERVER else f" --server {self.server}"
+        return f"`batuta {words}{server}`"
+
     def post(self, *path: str, query: Mapping[str, Any] | None = None, **body: Any) -> Any:
         """Post a body: `content` with `headers`, `data` with `files`, or nothing."""
         return self._json(self._send("POST", path, params=query or {}, **body))

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import sys
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
 import click
 
-from batuta.cli.client import Client, output_option, print_json, print_table, speaks_to_server
+from batuta.cli.client import Client, output_option, print_json, print_table, speaks_to_server, verbose_option
 from batuta.cli.main import FAILED, KILLED
 from batuta.errors import InvalidRequest
 
@@ -35,6 +36,7 @@ def execution() -> None:
 @click.option(
     "--follow", is_flag=True, help="Show how it goes, until it ends; the exit code tells its state."
 )
+@verbose_option
 @output_option
 @speaks_to_server
 def create(
@@ -45,19 +47,28 @@ def create(
     inputs_file: Path | None,
     labels: tuple[str, ...],
     follow: bool,
+    verbose: bool,
     output: str,
 ) -> None:
     """Start an execution of a flow."""
     from batuta.cli import inputs
 
     given = {**(inputs.of_file(inputs_file) if inputs_file else {}), **inputs.of_pairs(pairs)}
-    created = _created(client, namespace, flow_id, given, labels)
+    try:
+        created = _created(client, namespace, flow_id, given, labels)
+    except InvalidRequest as error:
+        if error.mend is None:
+            declared = client.get("flows", namespace, flow_id).get("inputs") or ()
+            error.mend = inputs.form_of_wrong(declared, error.what)
+        raise
     if follow:
-        from batuta.cli import following
+        from batuta.cli import conclusion, following
 
-        last = following.follow(client, created["id"], output)
+        last = following.follow(client, created["id"], output, verbose=verbose)
         if output == "json":
             print_json(last)
+        else:
+            conclusion.print_outputs(last.get("outputs"))
         sys.exit(ENDINGS.get(last["state"]["current"], FAILED))
     if output == "json":
         print_json(created)
@@ -127,7 +138,7 @@ def list_(
             each["flowId"],
             each["state"]["current"],
             each["state"].get("startDate"),
-            each["state"].get("duration"),
+            _took(each["state"]),
         )
         for each in page["results"]
     ]
@@ -139,18 +150,36 @@ def list_(
 @output_option
 @speaks_to_server
 def get(client: Client, execution_id: str, output: str) -> None:
-    """Show an execution and its task runs."""
+    """Show an execution, its task runs and the outputs of its flow."""
+    from batuta.cli import conclusion
+
     found = client.get("executions", execution_id)
     if output == "json":
         print_json(found)
         return
     name = f"{found['namespace']}.{found['flowId']}"
-    click.echo(f"{name} revision {found['flowRevision']}: {found['state']['current']}")
+    click.echo(
+        f"{name} revision {found['flowRevision']}: {found['state']['current']}, {_took(found['state'])}"
+    )
     rows = [
-        (run["taskId"], run.get("value"), run["state"]["current"], run["state"].get("duration"))
+        (run["taskId"], run.get("value"), run["state"]["current"], _took(run["state"]))
         for run in found.get("taskRunList") or ()
     ]
     print_table(("TASK", "VALUE", "STATE", "DURATION"), rows)
+    conclusion.print_outputs(found.get("outputs"))
+
+
+def _took(state: dict[str, Any]) -> str:
+    """How long something took, or has taken up to now."""
+    from datetime import UTC, datetime, timedelta
+
+    from batuta import iso8601
+    from batuta.cli.progress import in_words
+
+    if not state.get("startDate"):
+        return ""
+    end = iso8601.parse_instant(state["endDate"]) if state.get("endDate") else datetime.now(UTC)
+    return in_words(max(end - iso8601.parse_instant(state["startDate"]), timedelta()))
 
 
 @execution.command()
@@ -174,11 +203,44 @@ def logs(client: Client, execution_id: str, follow: bool, level: str | None, out
         for line in lines:
             following.print_line(line, output)
         return
-    for marker, line in client.events("logs", execution_id, "follow", minLevel=level):
-        if marker == "end":
-            break
+    for marker, line in following.until_end(
+        client, execution_id, "logs", execution_id, "follow", minLevel=level
+    ):
         if marker == "progress" and line.get("message") is not None:
             following.print_line(line, output)
+
+
+@execution.command("file")
+@click.argument("execution_id", metavar="ID")
+@click.argument("uri", metavar="URI")
+@click.option(
+    "-o",
+    "--output",
+    "target",
+    type=click.Path(path_type=Path),
+    metavar="PATH",
+    help="Write it to this file, or into this folder, instead of printing it.",
+)
+@speaks_to_server
+def file_(client: Client, execution_id: str, uri: str, target: Path | None) -> None:
+    """Fetch a file that an execution has stored; its outputs have the URI."""
+    chunks = client.chunks("executions", execution_id, "file", path=uri)
+    # What is wrong is known before the first byte, and before a file is made.
+    first = next(chunks, b"")
+    if target is None:
+        for chunk in chain([first], chunks):
+            sys.stdout.buffer.write(chunk)
+        sys.stdout.buffer.flush()
+        return
+    path = target / uri.rpartition("/")[2] if target.is_dir() else target
+    try:
+        with path.open("wb") as file:
+            for chunk in chain([first], chunks):
+                file.write(chunk)
+    except OSError as error:
+        reason = (error.strerror or str(error)).lower()
+        raise InvalidRequest(f"`{path}` cannot be written: {reason}", mend="name another path") from None
+    click.echo(f"{path.stat().st_size} bytes written to {path}")
 
 
 @execution.command()
@@ -198,8 +260,32 @@ def kill(client: Client, execution_id: str, cascade: bool) -> None:
 @speaks_to_server
 def restart(client: Client, execution_id: str, revision: int | None, output: str) -> None:
     """Run what failed in an execution again."""
-    found = client.post("executions", execution_id, "restart", query={"revision": revision})
+    try:
+        found = client.post("executions", execution_id, "restart", query={"revision": revision})
+    except InvalidRequest as error:
+        if revision is None:
+            again = client.command(f"execution replay {execution_id}")
+            error.mend = f"nothing in it has failed; run all of it again as a new execution with {again}"
+        raise
     if output == "json":
         print_json(found)
     else:
         click.echo(f"restarted {execution_id}")
+
+
+@execution.command()
+@click.argument("execution_id", metavar="ID")
+@click.option("--task-run", "task_run_id", metavar="ID", help="Begin at this task run instead of the start.")
+@click.option("--revision", type=click.IntRange(1), help="With this revision of the flow.")
+@output_option
+@speaks_to_server
+def replay(
+    client: Client, execution_id: str, task_run_id: str | None, revision: int | None, output: str
+) -> None:
+    """Run an execution again as a new one, with the same inputs."""
+    query = {"taskRunId": task_run_id, "revision": revision}
+    found = client.post("executions", execution_id, "replay", query=query)
+    if output == "json":
+        print_json(found)
+    else:
+        click.echo(found["id"])

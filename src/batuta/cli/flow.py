@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -9,10 +10,14 @@ import click
 
 from batuta.cli.client import Client, output_option, print_json, print_table, speaks_to_server
 from batuta.cli.lazy import Entry, LazyGroup
-from batuta.errors import BatutaError, InvalidRequest, NotFound
+from batuta.cli.main import FAILED
+from batuta.errors import AlreadyExists, BatutaError, FlowError, InvalidRequest, NotFound
 
 YAML = {"content-type": "application/x-yaml"}
 MOST_LISTED = 1000
+
+Send = Callable[[Client, str], tuple[str, Any]]
+"""Sends the text of a flow, and gives what became of it in a word, and the flow."""
 
 
 @click.group(
@@ -30,7 +35,7 @@ def flow() -> None:
 @speaks_to_server
 def create(client: Client, paths: tuple[Path, ...], output: str) -> None:
     """Store new flows from files and folders. One that exists already is an error; `update` changes it."""
-    _each(client, paths, output, "created", _create)
+    _each(client, paths, output, _create)
 
 
 @flow.command()
@@ -39,7 +44,7 @@ def create(client: Client, paths: tuple[Path, ...], output: str) -> None:
 @speaks_to_server
 def update(client: Client, paths: tuple[Path, ...], output: str) -> None:
     """Store flows from files and folders, whether they exist or not; the same text again changes nothing."""
-    _each(client, paths, output, "stored", _update)
+    _each(client, paths, output, _update)
 
 
 @flow.command("list")
@@ -108,40 +113,58 @@ def export(client: Client, folder: Path, namespace: str | None) -> None:
     click.echo(f"{count} flows written to {folder}")
 
 
-def _each(client: Client, paths: tuple[Path, ...], output: str, done: str, send: Any) -> None:
-    """Send every document of every file; each mistake is told, and the first one decides the exit code."""
+def _each(client: Client, paths: tuple[Path, ...], output: str, send: Send) -> None:
+    """Send every document of every file; each mistake is told, and keeps no other from being stored."""
     answers: list[dict[str, Any]] = []
-    first: BatutaError | None = None
+    wrong = False
     for path, source in _sources(paths):
         try:
-            answer = send(client, source)
-        except BatutaError as error:
-            if not isinstance(error, InvalidRequest):
-                raise
-            click.echo(f"{path}: {error}", err=True)
-            first = first or error
+            done, answer = send(client, source)
+        except (AlreadyExists, FlowError, InvalidRequest) as error:
+            _tell(path, error)
+            wrong = True
             continue
         answers.append(answer)
         if output == "text":
             click.echo(f"{done} {answer['namespace']}.{answer['id']} revision {answer['revision']}")
     if output == "json":
         print_json(answers)
-    if first is not None:
-        raise SystemExit(1)
+    if wrong:
+        raise SystemExit(FAILED)
 
 
-def _create(client: Client, source: str) -> Any:
-    return client.post("flows", content=source.encode(), headers=YAML)
+def _tell(path: Path, error: BatutaError) -> None:
+    """Every finding names its file; what belongs to a finding stands below it."""
+    for line in str(error).splitlines():
+        click.echo(line if line.startswith("  ") else f"error: {path}: {line}", err=True)
 
 
-def _update(client: Client, source: str) -> Any:
+def _create(client: Client, source: str) -> tuple[str, Any]:
     from batuta import flows
 
-    key = flows.parse(source).key
     try:
-        return client.put("flows", key.namespace, key.id, content=source.encode(), headers=YAML)
+        return "created", client.post("flows", content=source.encode(), headers=YAML)
+    except InvalidRequest as error:
+        if "already exists" not in error.what:
+            raise
+        raise AlreadyExists(
+            f"the flow {flows.parse(source).key} already exists", mend="use `batuta flow update`"
+        ) from None
+
+
+def _update(client: Client, source: str) -> tuple[str, Any]:
+    from batuta import flows
+
+    try:
+        key = flows.parse(source).key
+    except FlowError:
+        return _create(client, source)  # the server says everything that is wrong
+    try:
+        before = client.get("flows", key.namespace, key.id)["revision"]
     except NotFound:
         return _create(client, source)
+    answer = client.put("flows", key.namespace, key.id, content=source.encode(), headers=YAML)
+    return "unchanged" if answer["revision"] == before else "updated", answer
 
 
 def _sources(paths: tuple[Path, ...]) -> list[tuple[Path, str]]:

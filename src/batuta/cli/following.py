@@ -3,47 +3,90 @@
 from __future__ import annotations
 
 import json
+import sys
 import threading
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from typing import Any
 
 import click
 
 from batuta.cli import progress
-from batuta.cli.client import Client
+from batuta.cli.client import Client, NoServer
+from batuta.cli.main import INTERRUPTED
+from batuta.cli.progress import Display
 from batuta.errors import BatutaError, OperatorError
 
 
-def follow(client: Client, execution_id: str, output: str) -> dict[str, Any]:
-    """Show an execution until it is over, and give its last document.
+def follow(client: Client, execution_id: str, output: str, *, verbose: bool = False) -> dict[str, Any]:
+    """Show an execution until it is over, and give its last document. Ctrl-C ends the command, not it.
 
     Raises:
         OperatorError: the server went away before the end.
     """
-    display = progress.display_for(output)
-    journal = _Journal(client, execution_id)
-    journal.start()
-    last: dict[str, Any] | None = None
+    display = progress.display_for(output, verbose=verbose)
     try:
-        for marker, document in client.events("executions", execution_id, "follow"):
-            if "state" not in document:
-                continue
-            over = marker == "end"
-            if over:
-                journal.join(JOURNAL_SECONDS)
-            display.update(progress.of_json(document, over=over), journal.fresh())
-            if over:
-                last = document
-                break
+        return _shown(client, execution_id, display)
+    except KeyboardInterrupt:
+        display.close()
+        click.echo(f"The execution {execution_id} goes on.", err=True)
+        for purpose, words in (
+            ("look at it", "get ID"),
+            ("follow its log", "logs ID --follow"),
+            ("stop it", "kill ID"),
+        ):
+            command = client.command(f"execution {words.replace('ID', execution_id)}")
+            click.echo(f"  {purpose}: {command}", err=True)
+        sys.exit(INTERRUPTED)
     finally:
         display.close()
-    if last is None:
-        raise OperatorError(
-            f"the server stopped before the execution {execution_id} ended",
-            mend=f"look at it later with `batuta execution get {execution_id}`",
-        )
-    return last
+
+
+def _shown(client: Client, execution_id: str, display: Display) -> dict[str, Any]:
+    journal = _Journal(client, execution_id)
+    journal.start()
+    begun = False
+    for marker, document in until_end(client, execution_id, "executions", execution_id, "follow"):
+        if "state" not in document:
+            continue
+        if not begun:
+            display.note(f"execution {execution_id} of {document['namespace']}.{document['flowId']}")
+            begun = True
+        over = marker == "end"
+        if over:
+            journal.join(JOURNAL_SECONDS)
+        display.update(progress.of_json(document, over=over), journal.fresh())
+        if over:
+            return document
+    raise _gone(client, execution_id)
+
+
+def until_end(
+    client: Client, execution_id: str, *path: str, **query: Any
+) -> Iterator[tuple[str, dict[str, Any]]]:
+    """The events of a stream about an execution, the one that ends it included.
+
+    Raises:
+        OperatorError: the server went away before that.
+    """
+    begun = False
+    try:
+        for marker, document in client.events(*path, **query):
+            begun = True
+            yield marker, document
+            if marker == "end":
+                return
+    except NoServer:
+        if not begun:
+            raise
+    raise _gone(client, execution_id)
+
+
+def _gone(client: Client, execution_id: str) -> OperatorError:
+    return OperatorError(
+        f"the server stopped before the execution {execution_id} ended",
+        mend=f"look at it later with {client.command(f'execution get {execution_id}')}",
+    )
 
 
 JOURNAL_SECONDS = 2.0

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import json
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -50,3 +51,45 @@ def of_file(path: Path) -> dict[str, Any]:
             f"`{path}` does not hold a map of inputs", mend="write one `name: value` per line"
         )
     return document.data
+
+
+FORMS = {
+    "ARRAY": '["one", "two"]',
+    "BOOL": "true",
+    "BOOLEAN": "true",
+    "DATE": "2026-03-31",
+    "DATETIME": "2026-03-31T08:00:00Z",
+    "DURATION": "PT5M",
+    "JSON": '{"key": "value"}',
+    "MULTISELECT": '["one", "two"]',
+    "OBJECT": '{"key": "value"}',
+    "TABLE": '[{"column": "value"}]',
+    "TIME": "08:00:00",
+    "YAML": "key: value",
+}
+"""A value of each type whose form is not plain, as `-i` takes it."""
+ITEM_FORMS = {"INT": "[1, 2]", "FLOAT": "[0.5, 1]", "BOOL": "[true]", "BOOLEAN": "[true]"}
+"""The same for an ARRAY of such items."""
+
+
+def form_of_wrong(declared: Iterable[Mapping[str, Any]], problems: str) -> str | None:
+    """How to write the first of the inputs that `problems` names; None when its form is plain.
+
+    Args:
+        declared: inputs in the form of the REST API.
+        problems: what is wrong, with the ids of inputs in backquotes.
+    """
+    for each in declared:
+        if f"`{each['id']}`" in problems and each.get("type") in FORMS:
+            value = FORMS[each["type"]]
+            if each["type"] == "ARRAY":
+                value = ITEM_FORMS.get(each.get("itemType") or "", value)
+            elif each["type"] == "MULTISELECT" and each.get("values"):
+                value = json.dumps([_choice(first) for first in each["values"][:1]])
+            return f"write it as `-i '{each['id']}={value}'`"
+    return None
+
+
+def _choice(value: Any) -> Any:
+    """The stored value of a choice, which may have a label beside it."""
+    return value.get("value", value.get("id")) if isinstance(value, Mapping) else value

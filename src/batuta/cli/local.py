@@ -14,7 +14,7 @@ import msgspec
 from batuta import expr, flows, ids
 from batuta.app import running
 from batuta.bus.port import ExecutionChanged, LogsWritten
-from batuta.cli import loading, progress
+from batuta.cli import inputs, loading, progress
 from batuta.cli.progress import Display
 from batuta.engine.events import ExecutionCreated, KillRequested
 from batuta.engine.lifecycle import new_execution
@@ -48,7 +48,8 @@ class InvalidInputs(InvalidRequest):
         super().__init__(
             "; ".join(problems),
             where=f"the inputs of {flow.key}",
-            mend=f"give inputs as `-i id=value`; the flow has: {needed}",
+            mend=inputs.form_of_wrong(msgspec.to_builtins(flow.inputs), "; ".join(problems))
+            or f"give inputs as `-i id=value`; the flow has: {needed}",
         )
 
 
@@ -79,8 +80,8 @@ async def execute(
             await loading.store(ports, each.flow, each.source)
         flow = await loading.store(ports, file.flow, file.source) or await _stored(ports, file.flow)
         execution_id = ids.random_id()
-        inputs = await _inputs(ports, flow, given, execution_id)
-        execution = new_execution(flow, id=execution_id, inputs=inputs, now=ports.clock.now())
+        values = await _inputs(ports, flow, given, execution_id)
+        execution = new_execution(flow, id=execution_id, inputs=values, now=ports.clock.now())
         async with _looks(ports) as look, _stopping(ports, execution_id, display):
             created = ExecutionCreated(execution_id=execution_id)
             await ports.inbox.accept(created, batch=Batch(executions={execution_id: execution}))
@@ -124,9 +125,9 @@ def _local_files(flow: Flow, given: Mapping[str, Any]) -> dict[str, Path]:
     return found
 
 
-def _file_inputs(inputs: Sequence[Input], prefix: str = "") -> list[Input]:
+def _file_inputs(declared: Sequence[Input], prefix: str = "") -> list[Input]:
     found = []
-    for each in inputs:
+    for each in declared:
         if each.type is InputType.FILE:
             found.append(msgspec.structs.replace(each, id=prefix + each.id))
         found += _file_inputs(each.inputs, f"{prefix}{each.id}.")
