@@ -28,6 +28,7 @@ COMMANDS = {
     "eval": Entry(
         "batuta.cli.eval:command", "Render TEMPLATE and print the result, or run the cases of a file."
     ),
+    "plugin": Entry("batuta.cli.plugin:plugin", "Look up types of tasks, triggers and conditions."),
     "server": Entry("batuta.cli.server:server", "Start a server."),
     "flow": Entry("batuta.cli.flow:flow", "Create, change and look up flows of a server."),
     "execution": Entry("batuta.cli.execution:execution", "Start, follow and stop executions of a server."),

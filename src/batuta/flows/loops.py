@@ -8,6 +8,7 @@ import msgspec
 
 from batuta.flows import type_check
 from batuta.flows.reader import Path
+from batuta.plugin import schema
 
 _KEYED = (".ForEach", ".EachSequential", ".EachParallel")
 _WITH_OUTPUTS = (".If", ".Switch", ".LoopUntil", ".WaitFor", ".Pause", ".Subflow")
@@ -92,8 +93,8 @@ def _outputs_of(task: dict[str, Any]) -> frozenset[str]:
         found = type_check.resolve(str(task["type"]))
     except Exception:  # a border: what is wrong with the type is told where the flow is read
         return frozenset()
-    output = getattr(found.cls, "Output", None) if found is not None else None
-    if not (isinstance(output, type) and issubclass(output, msgspec.Struct)):
+    output = schema.output_struct(found.cls) if found is not None and found.cls is not None else None
+    if output is None:
         return frozenset()
     return frozenset(field.encode_name for field in msgspec.structs.fields(output))
 

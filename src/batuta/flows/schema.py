@@ -54,6 +54,20 @@ _ABOUT_TASK = {
     "logLevel": "Log lines below this level are not kept.",
     "logToFile": "The log goes to a file instead of the log store.",
 }
+_ABOUT_TRIGGER = {
+    "id": "Name of the trigger, unique in the flow.",
+    "type": "What the trigger waits for.",
+    "description": "Markdown, shown with the trigger.",
+    "disabled": "The trigger starts nothing.",
+    "conditions": "What must hold besides: a list of conditions.",
+    "when": "An expression; the trigger starts nothing when it renders to `false`, `0` or nothing.",
+    "labels": "Labels of the executions that it starts.",
+    "stopAfter": "States of its execution after which the trigger switches itself off.",
+    "allowConcurrent": "It may start an execution while the one that it started before is under way.",
+    "failOnTriggerError": "Where it cannot be evaluated an execution is made that has failed.",
+    "logLevel": "Log lines below this level are not kept.",
+    "logToFile": "The log goes to a file instead of the log store.",
+}
 
 
 @cache
@@ -124,7 +138,7 @@ def _one_of(names: list[str], common: Json) -> Json:
 
 
 def _trigger_schema(definitions: Json) -> Json:
-    shared: Json = {name: {} for name in sorted(triggers.COMMON)}
+    shared = common_of_triggers()
     branches = []
     for name, (required, optional) in known_types.TRIGGERS.items():
         definitions[name] = {
@@ -145,6 +159,12 @@ def _trigger_schema(definitions: Json) -> Json:
         )
     known = {"type": {"type": "string", "examples": list(known_types.TRIGGERS)}}
     return {"type": "object", "required": ["id", "type"], "properties": known, "allOf": branches}
+
+
+def common_of_triggers() -> Json:
+    """The properties that all triggers have, by name."""
+    described: Json = {name: {"description": words} for name, words in _ABOUT_TRIGGER.items()}
+    return {**described, **{name: {} for name in sorted(triggers.COMMON - described.keys())}}
 
 
 def input_schema(kind: InputType) -> Json:

@@ -17,9 +17,9 @@ from typing import Any, Union, cast, get_args, get_origin
 
 import msgspec
 
-from batuta.plugin import converters
+from batuta.plugin import converters, pages
 from batuta.plugin.condition import AnyCondition
-from batuta.plugin.task import AnyRunner, AnyTask, Template
+from batuta.plugin.task import AnyRunner, AnyTask, Output, Template
 
 DRAFT = "http://json-schema.org/draft-07/schema#"
 TASK = "task"
@@ -242,41 +242,39 @@ def documentation(cls: type[Any], common: Json | None = None) -> Json:
     if page.description:
         properties["description"] = page.description
     return {
-        "markdown": _markdown(cls, page, own),
+        "markdown": _markdown(cls, page),
         "schema": {
             "properties": properties,
-            "outputs": _outputs(cls, definitions),
+            "outputs": outputs_schema(cls, definitions),
             "definitions": definitions,
         },
     }
 
 
-def _outputs(cls: type[Any], definitions: Json) -> Json:
-    output = getattr(cls, "Output", None)
-    if not (isinstance(output, type) and issubclass(output, msgspec.Struct)):
-        return {"$schema": DRAFT, "properties": {}}
-    return {"$schema": DRAFT, "properties": object_schema(output, definitions, dynamic=False)["properties"]}
+def outputs_schema(cls: type[Any], definitions: Json) -> Json:
+    """The schema of what tasks of this class leave; without properties for those that leave nothing."""
+    output = output_struct(cls)
+    found = object_schema(output, definitions, dynamic=False)["properties"] if output is not None else {}
+    return {"$schema": DRAFT, "properties": found}
 
 
-def _markdown(cls: type[Any], page: Page, own: Json) -> str:
+def output_struct(cls: type[Any]) -> type[msgspec.Struct] | None:
+    """What tasks of this class leave: the nested `Output`, else what `run` or `compute` says it returns."""
+    declared = getattr(cls, "Output", None)
+    if declared is None:
+        method = getattr(cls, "run", None) or getattr(cls, "compute", None)
+        try:
+            declared = typing.get_type_hints(method).get("return") if method is not None else None
+        except NameError:  # a name that only the type checker sees
+            return None
+    is_struct = isinstance(declared, type) and issubclass(declared, Output) and declared is not Output
+    return cast(type[msgspec.Struct], declared) if is_struct else None
+
+
+def _markdown(cls: type[Any], page: Page) -> str:
     """The reference page."""
-    parts = [f"# {converters.type_name(cls)}", page.title]
-    if page.description:
-        parts.append(page.description)
-    parts.extend(f"```yaml\n{code}```" for code in page.examples)
-    rows = [_row(name, schema, name in own.get("required", ())) for name, schema in own["properties"].items()]
-    if rows:
-        parts.append(
-            "## Properties\n\n| Name | Required | Default | Meaning |\n|---|---|---|---|\n" + "\n".join(rows)
-        )
-    outputs = _outputs(cls, {})["properties"]
-    if outputs:
-        lines = [f"| `{name}` | {schema.get('description', '')} |" for name, schema in outputs.items()]
-        parts.append("## Outputs\n\n| Name | Meaning |\n|---|---|\n" + "\n".join(lines))
-    return "\n\n".join(parts) + "\n"
-
-
-def _row(name: str, schema: Json, required: bool) -> str:
-    default = f"`{msgspec.json.encode(schema['default']).decode()}`" if "default" in schema else ""
-    meaning = str(schema.get("description", "")).replace("|", "\\|").replace("\n", " ")
-    return f"| `{name}` | {'yes' if required else ''} | {default} | {meaning} |"
+    definitions: Json = {}
+    own = object_schema(cls, definitions, dynamic=False)
+    outputs = outputs_schema(cls, definitions)
+    words = (page.title, page.description)
+    return pages.page(converters.type_name(cls), words, page.examples, own, outputs, definitions)

@@ -199,6 +199,16 @@ def test_inside_a_loop_a_sibling_is_addressed_by_the_value(at, template, message
     assert said_in_loops(at, template) == [(message, f"inside a loop write `{address}`")]
 
 
+def test_the_outputs_of_scripts_are_known_too():
+    script = LOOPS.replace(
+        "core.debug.Return\n        format: 1", "scripts.shell.Script\n        script: ls", 1
+    )
+
+    found = check_templates(script.replace("DIRECT", "{{ outputs.a.vars.n }}"))
+
+    assert [each.hint for each in found.warnings] == ["inside a loop write `outputs.a[taskrun.value].vars.n`"]
+
+
 @pytest.mark.parametrize(
     ("template", "message", "address"),
     [

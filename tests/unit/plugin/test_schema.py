@@ -122,7 +122,7 @@ def test_documentation_holds_page_properties_and_outputs():
     assert told["schema"]["properties"]["properties"]["fromUri"]["$dynamic"] is True
     assert told["schema"]["outputs"]["properties"]["rowCount"]["description"] == "Rows loaded."
     assert told["schema"]["properties"]["$examples"][0]["lang"] == "yaml"
-    assert "| `fromUri` | yes |  | Where from \\| to. |" in told["markdown"]
+    assert "| `fromUri` | text | required | Where from \\| to. |" in told["markdown"]
     assert "## Outputs" in told["markdown"]
 
 

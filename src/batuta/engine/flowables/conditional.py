@@ -23,7 +23,7 @@ class If(Flowable):
     ```yaml
     id: weekend
     type: io.kestra.plugin.core.flow.If
-    condition: "{{ inputs.day in ['saturday', 'sunday'] }}"
+    condition: "{{ ['saturday', 'sunday'] contains inputs.day }}"
     then:
       - id: rest
         type: io.kestra.plugin.core.log.Log
