@@ -29,6 +29,7 @@ id: hello
 namespace: team
 inputs:
   - {id: name, type: STRING, defaults: world}
+  - {id: many, type: ARRAY, itemType: INT, required: false}
 tasks:
   - {id: say, type: io.kestra.plugin.core.log.Log, message: "Hello, {{ inputs.name }}!"}
 outputs:
@@ -86,6 +87,7 @@ def test_a_flow_that_is_wrong_ends_with_2_and_every_finding(write):
     [
         (["nam=Ada"], "`nam` is not an input of the flow"),
         (["name"], "write `-i name=value`"),
+        (["many=x"], "write it as `-i 'many=[1, 2]'`"),
     ],
 )
 def test_inputs_that_are_wrong_end_with_2(write, pairs, told):
@@ -110,6 +112,41 @@ def test_json_is_the_only_thing_printed(write):
     assert document["outputs"] == {"name": "WORLD"}
     assert [(run["taskId"], run["state"]) for run in document["taskRuns"]] == [("say", "SUCCESS")]
     assert document["duration"].startswith("PT")
+
+
+def test_json_says_why_a_run_failed(write):
+    flow = write(
+        FAIL.replace(
+            "tasks:", "tasks:\n  - {id: w, type: io.kestra.plugin.core.log.Log, level: WARN, message: soon}"
+        )
+    )
+
+    document = json.loads(batuta("run", flow, "-o", "json").stdout)
+    good = json.loads(batuta("run", write(LOG), "-o", "json").stdout)
+
+    assert document["error"] == {"taskId": "fail", "message": "no more"}
+    assert [(line["level"], line["taskId"]) for line in document["logs"]] == [
+        ("WARN", "w"),
+        ("ERROR", "fail"),
+    ]
+    assert (good["error"], good["logs"]) == (None, [])
+
+
+@pytest.mark.parametrize(
+    ("text", "pairs", "code"),
+    [
+        (LOG.replace("message", "mesage"), [], "flow.unknown-property"),
+        (LOG, ["nam=Ada"], "request.invalid-inputs"),
+        (LOG, ["name"], "request.invalid-argument"),
+    ],
+)
+def test_json_holds_what_is_invalid_as_check_does(write, text, pairs, code):
+    done = batuta("run", write(text), *[part for pair in pairs for part in ("-i", pair)], "-o", "json")
+
+    document = json.loads(done.stdout)
+    assert (done.returncode, done.stderr) == (2, "")
+    assert document["errors"] == len(document["findings"]) > 0
+    assert code in {each["code"] for each in document["findings"]}
 
 
 def test_inputs_come_from_a_file_and_pairs_win(write):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import signal
+from collections import deque
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager, suppress
 from pathlib import Path
@@ -14,7 +15,7 @@ import msgspec
 from batuta import expr, flows, ids
 from batuta.app import running
 from batuta.bus.port import ExecutionChanged, LogsWritten
-from batuta.cli import inputs, loading, progress
+from batuta.cli import conclusion, inputs, loading, progress
 from batuta.cli.progress import Display
 from batuta.engine.events import ExecutionCreated, KillRequested
 from batuta.engine.lifecycle import new_execution
@@ -58,6 +59,8 @@ class Outcome(msgspec.Struct, frozen=True):
 
     execution: Execution
     runs: tuple[TaskRun, ...]
+    serious: tuple[progress.LineView, ...] = ()
+    """Its warnings and errors, those of what it started among them."""
 
 
 async def execute(
@@ -178,6 +181,7 @@ async def _looks(ports: Ports) -> AsyncIterator[asyncio.Event]:
 
 async def _follow(ports: Ports, execution: Execution, display: Display, changed: asyncio.Event) -> Outcome:
     journal = Journal(ports, execution.id)
+    serious: deque[progress.LineView] = deque(maxlen=conclusion.MOST_SERIOUS)
     paused = False
     while True:
         with suppress(TimeoutError):
@@ -190,9 +194,10 @@ async def _follow(ports: Ports, execution: Execution, display: Display, changed:
         lines = await journal.fresh()
         runs = await ports.store.executions.task_runs(execution.id)
         snapshot = progress.of_rows(found, runs)
+        serious.extend(line for line in lines if line.level in conclusion.SERIOUS)
         display.update(snapshot, lines)
         if snapshot.over:
-            return Outcome(found, tuple(runs))
+            return Outcome(found, tuple(runs), tuple(serious))
         if snapshot.state is snapshot.state.PAUSED and not paused:
             display.note("The execution is paused. Nobody can resume it here; Ctrl-C ends it.")
         paused = snapshot.state is snapshot.state.PAUSED

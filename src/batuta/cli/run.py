@@ -14,6 +14,7 @@ from batuta.cli.main import FAILED, INVALID, KILLED
 if TYPE_CHECKING:
     from batuta.cli.loading import FlowFile
     from batuta.cli.local import Outcome
+    from batuta.cli.progress import LineView
     from batuta.model.execution import TaskRun
 
 
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
     type=click.Choice(["text", "json"]),
     default="text",
     show_default=True,
-    help="json prints one document at the end, and nothing else.",
+    help="json prints one document at the end, and nothing else; for an invalid flow the findings.",
 )
 @click.option(
     "--data",
@@ -55,10 +56,20 @@ def run(
     Exit codes: 0 success (also with warnings), 1 failed, 2 the flow or its inputs are invalid, 3 killed.
     """
     from batuta.cli import inputs, invalid
+    from batuta.errors import FlowError, InvalidRequest
 
-    given = {**(inputs.of_file(inputs_file) if inputs_file else {}), **inputs.of_pairs(pairs)}
-    file = invalid.read_or_report(path)
-    sys.exit(INVALID if file is None else _run(file, given, output, data, verbose))
+    try:
+        given = {**(inputs.of_file(inputs_file) if inputs_file else {}), **inputs.of_pairs(pairs)}
+        file = invalid.read_or_report(path, output)
+        sys.exit(INVALID if file is None else _run(file, given, output, data, verbose))
+    except (FlowError, InvalidRequest, ExceptionGroup) as raised:
+        error: BaseException = raised
+        while isinstance(error, BaseExceptionGroup):  # what services under way made of it
+            error = error.exceptions[0]
+        if output != "json" or not isinstance(error, FlowError | InvalidRequest):
+            raise
+        invalid.print_refusal(error, path)
+        sys.exit(INVALID)
 
 
 def _run(file: FlowFile, given: dict[str, Any], output: str, data: Path | None, verbose: bool) -> int:
@@ -101,8 +112,16 @@ def _conclude(outcome: Outcome, output: str, *, kept: bool) -> int:
 
 def _document(outcome: Outcome) -> dict[str, Any]:
     from batuta import iso8601
+    from batuta.cli import conclusion, progress
+    from batuta.model.state import State
 
     execution = outcome.execution
+    snapshot = progress.of_rows(execution, outcome.runs)
+    error = (
+        conclusion.first_error(snapshot.runs, outcome.serious)
+        if execution.state.current is State.FAILED
+        else None
+    )
     end = execution.state.changed_at
     return {
         "id": execution.id,
@@ -112,8 +131,23 @@ def _document(outcome: Outcome) -> dict[str, Any]:
         "duration": iso8601.format_duration(execution.state.duration(end)),
         "inputs": execution.inputs,
         "outputs": execution.outputs or {},
+        "error": None if error is None else {"taskId": error.task_id or None, "message": error.message},
         "taskRuns": [_run_document(run) for run in outcome.runs],
+        "logs": [_line_document(line) for line in outcome.serious],
     }
+
+
+def _line_document(line: LineView) -> dict[str, Any]:
+    from batuta import iso8601
+
+    document = {
+        "timestamp": iso8601.format_instant(line.at),
+        "level": line.level,
+        "taskId": line.task_id or None,
+        "taskRunId": line.task_run_id,
+        "message": line.message,
+    }
+    return {name: value for name, value in document.items() if value is not None}
 
 
 def _run_document(run: TaskRun) -> dict[str, Any]:
