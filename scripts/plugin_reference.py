@@ -6,11 +6,12 @@ Usage: `python scripts/plugin_reference.py [--check]`.
 from __future__ import annotations
 
 import sys
+from importlib import import_module
 from itertools import groupby
 from pathlib import Path
 
 from batuta.flows import reference
-from batuta.plugin import families
+from batuta.plugin import families, registry
 from batuta.plugin.families import Entry
 
 FOLDER = Path(__file__).parent.parent / "docs" / "reference" / "plugins"
@@ -28,10 +29,10 @@ may stand there too. Durations are written as ISO 8601 has them: `PT30S`, `PT15M
 
 
 def wanted_pages() -> dict[str, str]:
-    """All pages by file name."""
-    grouped = {
-        family: list(members) for family, members in groupby(families.entries(), lambda each: each.family)
-    }
+    """All pages by file name; types of other distributions are left out."""
+    own = {name for index in registry.OWN_INDEXES for name in import_module(index).TYPES}
+    listed = [each for each in families.entries() if each.type in own]
+    grouped = {family: list(members) for family, members in groupby(listed, lambda each: each.family)}
     index = _INDEX + "".join(_listed(family, members) for family, members in grouped.items())
     named = {f"{family}.md": _page(family, members) for family, members in grouped.items()}
     return {"README.md": index, "common.md": reference.common_page(), **named}

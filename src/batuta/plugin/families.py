@@ -45,7 +45,9 @@ def entries() -> list[Entry]:
 
 def _entry(name: str) -> Entry:
     cls = registry.load(name)
-    return Entry(name, _kind(name, cls), family(name), schema.page_of(cls).title, cls.type_aliases)
+    return Entry(
+        name, _kind(name, cls), family(name), schema.page_of(cls).title, getattr(cls, "type_aliases", ())
+    )
 
 
 def _kind(name: str, cls: type[Any]) -> str:
