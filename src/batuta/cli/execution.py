@@ -263,7 +263,7 @@ def restart(client: Client, execution_id: str, revision: int | None, output: str
     try:
         found = client.post("executions", execution_id, "restart", query={"revision": revision})
     except InvalidRequest as error:
-        if revision is None:
+        if "No task found" in error.what:
             again = client.command(f"execution replay {execution_id}")
             error.mend = f"nothing in it has failed; run all of it again as a new execution with {again}"
         raise
