@@ -130,3 +130,32 @@ async def test_a_flow_may_be_named_like_an_act(api: Api):
     done = await api.call("POST", "/executions/company.team/replay?wait=true")
 
     assert done["state"]["current"] == "SUCCESS"
+
+
+CHECKED = """
+id: checked
+namespace: company.team
+inputs: [{id: n, type: INT}]
+checks:
+  - {when: "{{ inputs.n < 10 }}", message: n is high, style: WARNING, behavior: FAIL_EXECUTION}
+  - {when: "{{ inputs.n < 20 }}", message: n is too high, style: ERROR}
+tasks:
+  - {id: a, type: io.kestra.plugin.core.debug.Return, format: x}
+"""
+
+
+async def test_checks_are_made_before_an_execution_is_created(api: Api):
+    await api.save(CHECKED)
+
+    failed = await api.run("company.team/checked", n="15")
+    refused = await api.call(
+        "POST", "/executions/company.team/checked", files={"n": (None, "25")}, expect=422
+    )
+    said = await api.call("POST", "/executions/company.team/checked/validate", files={"n": (None, "15")})
+    found = await api.call("GET", "/executions/search")
+
+    assert failed["state"]["current"] == "FAILED"
+    assert failed.get("taskRunList", []) == []
+    assert "n is too high" in refused["message"]
+    assert said["checks"] == [{"message": "n is high", "style": "WARNING", "behavior": "FAIL_EXECUTION"}]
+    assert found["total"] == 1

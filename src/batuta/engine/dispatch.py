@@ -206,7 +206,7 @@ def _start_subflow(draft: Draft, run: TaskRun, place: Place) -> None:
             inputs=subflow.inputs,
             labels=labels,
             schedule_at=subflow.schedule_date,
-            asked_outputs=None if subflow.outputs is None else dict(subflow.outputs),
+            asked_outputs=subflow.asked_outputs,
             trigger=trigger,
         )
     )

@@ -145,6 +145,39 @@ def is_flowable(kind: Kind) -> bool:
     return kind in (Kind.FLOWABLE, Kind.DELEGATED)
 
 
+def cut_short(draft: Draft, state: State) -> None:
+    """End an execution in the middle, FAILED or CANCELLED (flow spec §14.1).
+
+    What runs is killed, and neither handlers nor outputs follow. Where the execution failed, its last run
+    under way has failed, with all that is around it.
+    """
+    places = draft.ledger.outline.places
+    under_way = [
+        run
+        for run in draft.ledger.runs.values()
+        if not run.is_ended and not (run.task_id in places and places[run.task_id].after_execution)
+    ]
+    failed: set[str] = set()
+    if state is State.FAILED and under_way:
+        failed = {under_way[-1].id, *(each.id for each in draft.ledger.ancestors(under_way[-1]))}
+    for run in under_way:
+        end = State.FAILED if run.id in failed else State.KILLED
+        draft.ledger.forms.pop(run.id, None)
+        draft.move(run, end, attempts=attempt_cut(run, end, draft.now))
+    leaves = tuple(run.id for run in under_way if run.memo is None or is_delegate(draft, run))
+    if leaves:
+        draft.command(StopTaskRuns(task_run_ids=leaves))
+    draft.command(CancelTimers())
+    draft.move_execution(state)
+    draft.touch(None)
+
+
+def is_delegate(draft: Draft, run: TaskRun) -> bool:
+    """The run is a flowable that a worker runs as one job."""
+    place = draft.ledger.outline.places.get(run.task_id)
+    return place is not None and draft.ledger.outline.kind(place.task) is Kind.DELEGATED
+
+
 def refuse(draft: Draft, state: State) -> None:
     """End an execution that may not begin: no task runs, and whoever waits for it hears at once (flow spec
     §13.2)."""
@@ -156,6 +189,8 @@ def settle(draft: Draft) -> None:
     """Nothing of the execution is left to do: tell who waits for its end."""
     execution = draft.execution
     draft.change_execution(settled=True)
+    if draft.ledger.outline.slas:
+        draft.command(CancelTimers())
     trigger = execution.trigger
     waiting = None if trigger is None else trigger.variables.get(PARENT_RUN)
     if trigger is None or not isinstance(waiting, str) or execution.state.current is State.RETRIED:

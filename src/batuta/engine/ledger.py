@@ -45,6 +45,8 @@ class Ledger:
         """Ids of all other runs that have not ended."""
         self.forms: dict[str, Any] = {}
         """Run forms of flowables under way, by run id."""
+        self.complaints: set[str] = set()
+        """What was logged once and shall not be logged again."""
         self._tallies: dict[tuple[str | None, str], Tally] = {}
         self._by_name: dict[tuple[str | None, str, str | None], str] = {}
         self._children: dict[str | None, list[str]] = {}
@@ -163,9 +165,10 @@ class Ledger:
         return lambda: self._rebuild(list(before.values()))
 
     def _rebuild(self, runs: list[TaskRun]) -> None:
-        forms = self.forms
+        forms, complaints = self.forms, self.complaints
         self.__init__(self.execution, self.outline, sorted(runs, key=lambda run: run.ordinal), self.outer)  # type: ignore[misc]
         self.forms = {run_id: form for run_id, form in forms.items() if run_id in self.runs}
+        self.complaints = complaints
 
     def replace_execution(self, execution: Execution) -> Undo:
         """Exchange the execution's row; gives what undoes it."""

@@ -8,7 +8,7 @@ from typing import Any
 
 from batuta import expr, flows
 from batuta.engine import events as on
-from batuta.engine import looping, pausing, slots
+from batuta.engine import looping, pausing, sla, slots
 from batuta.engine.commands import CancelTimers, RunTask, SetTimer
 from batuta.engine.dispatch import PAUSE_TIMER, TIMEOUT_TIMER, dispatch
 from batuta.engine.draft import Draft, attempt_cut
@@ -115,7 +115,15 @@ def start(draft: Draft) -> None:
     if execution.schedule_at is not None and execution.schedule_at > draft.now:
         draft.command(SetTimer(timer=SCHEDULE_TIMER, at=execution.schedule_at))
         return
-    slots.admit(draft)
+    _begin(draft)
+
+
+def _begin(draft: Draft) -> None:
+    sla.monitor(draft)
+    if draft.ledger.outline.has_assertions:
+        sla.check_assertions(draft)
+    if not draft.execution.is_ended:
+        slots.admit(draft)
 
 
 def look_again(draft: Draft) -> None:
@@ -149,7 +157,10 @@ def delay_elapsed(draft: Draft, event: on.DelayElapsed) -> None:
     """A timer has run out."""
     if event.timer == SCHEDULE_TIMER:
         if draft.state is State.CREATED:
-            slots.admit(draft)
+            _begin(draft)
+        return
+    if event.timer.startswith(sla.TIMER_PREFIX):
+        sla.time_is_over(draft, event)
         return
     run = None if event.task_run_id is None else draft.ledger.run(event.task_run_id)
     if run is None or run.is_ended:

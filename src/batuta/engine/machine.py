@@ -21,7 +21,7 @@ from datetime import datetime
 from typing import assert_never
 
 from batuta import expr
-from batuta.engine import attempts, lifecycle, looping, marking, operations, pausing, slots, subflows
+from batuta.engine import attempts, lifecycle, looping, marking, operations, pausing, sla, slots, subflows
 from batuta.engine import events as on
 from batuta.engine.branch import Main, is_through, selected
 from batuta.engine.dispatch import form_of, start_child
@@ -69,6 +69,8 @@ def advance(
     draft = Draft(ledger, now=now, facts=facts, world=world, concurrency=concurrency)
     try:
         record(event, draft)
+        if ledger.outline.has_assertions:
+            sla.check_assertions(draft)
         settle(draft)
     except BaseException:
         draft.rollback()

@@ -8,6 +8,7 @@ from typing import Any
 
 import msgspec
 
+from batuta.engine.rules import Sla, slas_of
 from batuta.errors import FlowError
 from batuta.model.flow import Flow
 from batuta.model.inputs import InputType
@@ -61,6 +62,9 @@ class Outline:
         self._branches: dict[tuple[str | None, str], tuple[Task, ...]] = {}
         self._forms: dict[str, Form[Any]] = {}
         self._kinds: dict[str, Kind] = {}
+        self.slas: tuple[Sla, ...] = slas_of(flow.document) if root is None else ()
+        """What executions of the flow have to keep to; the iterations of its loops are not asked."""
+        self.has_assertions = any(sla.condition is not None for sla in self.slas)
         if self.root is None:
             branches = {
                 TASKS: flow.tasks,

@@ -79,7 +79,7 @@ class Executor:
         self._world = world
         self._lookups = Lookups(ports)
         self.live = Live(ports.store)
-        self._starting = Starting(ports, self.live.flows, self._lookups)
+        self._starting = Starting(ports, self.live.flows, self._lookups, world)
         self._timers = Timers(ports.clock, inbox)
         self._admissions = Admissions(ports.store, inbox)
         self._fetching: set[asyncio.Task[None]] = set()
@@ -319,6 +319,17 @@ class Executor:
                         reason=str(error),
                     )
                 self._begin(child, Ledger(child, outline_of(flow)), this)
+                if child.settled:
+                    # A check of its flow has failed it.
+                    this.posted.append(
+                        on.SubflowEnded(
+                            execution_id=execution_id,
+                            task_run_id=command.run.id,
+                            child_id=child.id,
+                            index=command.index,
+                            state=child.state.current,
+                        )
+                    )
                 return on.SubflowCreated(
                     execution_id=execution_id,
                     task_run_id=command.run.id,

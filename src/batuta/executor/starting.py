@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from batuta import expr, flows, ids
-from batuta.engine import replaying
+from batuta.engine import checks, replaying
 from batuta.engine.commands import StartIteration, StartSubflow
 from batuta.engine.lifecycle import new_execution, new_iteration
+from batuta.engine.rules import CheckBehavior
+from batuta.engine.world import World
 from batuta.errors import BatutaError, Conflict
 from batuta.executor.live import FlowSource
 from batuta.lookups import Lookups
@@ -20,11 +22,12 @@ MOST_LOOKUPS = 100
 class Starting:
     """Makes the rows of new executions."""
 
-    def __init__(self, ports: Ports, sources: FlowSource, lookups: Lookups) -> None:
+    def __init__(self, ports: Ports, sources: FlowSource, lookups: Lookups, world: World) -> None:
         self._clock = ports.clock
         self._cipher = ports.cipher
         self._sources = sources
         self._lookups = lookups
+        self._world = world
 
     async def child(self, command: StartSubflow) -> tuple[Execution, Flow]:
         """The child that a Subflow asks for. Its id follows from the attempt, so that it is made once.
@@ -48,7 +51,27 @@ class Starting:
             schedule_at=command.schedule_at,
             asked_outputs=command.asked_outputs,
         )
+        if flow.document.get("checks"):
+            execution = await self._checked(execution, flow)
         return execution, flow
+
+    async def _checked(self, execution: Execution, flow: Flow) -> Execution:
+        """The execution as its flow's checks let it begin."""
+        facts = expr.Facts()
+        now = self._clock.now()
+        for _ in range(MOST_LOOKUPS):
+            try:
+                failed = checks.failed_checks(flow, execution.inputs, now=now, world=self._world, facts=facts)
+            except expr.MissingFact as missing:
+                facts = await self._lookups.answer(missing.fact, facts, namespace=flow.namespace)
+                continue
+            match checks.verdict(failed):
+                case CheckBehavior.BLOCK_EXECUTION:
+                    raise checks.refusal(failed)
+                case CheckBehavior.FAIL_EXECUTION:
+                    return checks.failed_at_birth(execution, now)
+            return execution
+        raise BatutaError(f"the checks of {flow.key} ask for more than {MOST_LOOKUPS} outside values")
 
     def iteration(self, parent: Execution, command: StartIteration) -> Execution:
         """The execution of one iteration of a Loop."""

@@ -20,6 +20,7 @@ from typing import Any
 import msgspec
 
 from batuta import expr, flows, ids
+from batuta.engine import checks
 from batuta.engine import commands as do
 from batuta.engine import events as on
 from batuta.engine.context import Names
@@ -27,6 +28,7 @@ from batuta.engine.ledger import Ledger
 from batuta.engine.lifecycle import new_execution, new_iteration
 from batuta.engine.machine import advance
 from batuta.engine.outline import Kind, outline_of
+from batuta.engine.rules import CheckBehavior
 from batuta.engine.world import World
 from batuta.errors import BatutaError
 from batuta.model.execution import Execution, ExecutionKind, ExecutionTrigger, TaskRun
@@ -162,6 +164,12 @@ class Simulation:
             schedule_at=schedule_at,
             asked_outputs=asked_outputs,
         )
+        failed = checks.failed_checks(flow, execution.inputs, now=self.now, world=self.world)
+        match checks.verdict(failed):
+            case CheckBehavior.BLOCK_EXECUTION:
+                raise checks.refusal(failed)
+            case CheckBehavior.FAIL_EXECUTION:
+                execution = checks.failed_at_birth(execution, self.now)
         self.ledgers[execution.id] = Ledger(execution, outline_of(flow))
         self._events.append(on.ExecutionCreated(execution_id=execution.id))
         return execution
@@ -328,6 +336,18 @@ class Simulation:
                 token=command.run.token,
                 index=command.index,
                 reason=str(error),
+            )
+        child = self.ledgers[child_id].execution
+        if child.settled:
+            self._after(
+                self.now,
+                on.SubflowEnded(
+                    execution_id=ledger.execution.id,
+                    task_run_id=command.run.id,
+                    index=command.index,
+                    child_id=child_id,
+                    state=child.state.current,
+                ),
             )
         return on.SubflowCreated(
             execution_id=ledger.execution.id,

@@ -9,8 +9,10 @@ from typing import Any
 import msgspec
 
 from batuta import flows, ids
+from batuta.engine import checks
 from batuta.engine.events import ExecutionCreated
 from batuta.engine.lifecycle import new_execution
+from batuta.engine.rules import Check, CheckBehavior
 from batuta.errors import Conflict, InvalidRequest, NotFound
 from batuta.model.execution import Execution, ExecutionKind
 from batuta.model.flow import Flow, FlowKey
@@ -116,6 +118,12 @@ async def start(site: Site, flow: Flow, order: Order, form: Form) -> Execution:
         schedule_at=order.schedule_at,
         kind=order.kind,
     )
+    failed = await failed_checks(site, flow, execution.inputs)
+    match checks.verdict(failed):
+        case CheckBehavior.BLOCK_EXECUTION:
+            raise checks.refusal(failed)
+        case CheckBehavior.FAIL_EXECUTION:
+            execution = checks.failed_at_birth(execution, site.now())
     for input_id, upload in uploads.items():
         await site.ports.storage.put(given[input_id], upload.source())
     created = ExecutionCreated(execution_id=execution_id)
@@ -126,6 +134,17 @@ async def start(site: Site, flow: Flow, order: Order, form: Form) -> Execution:
     async with site.watches.on(execution_id) as watch:
         await site.ports.inbox.accept(created, batch=batch)
         return await waiting.until(site, watch, execution_id, lambda now: now.settled, waiting.FINISH_SECONDS)
+
+
+async def failed_checks(site: Site, flow: Flow, inputs: Mapping[str, Any]) -> list[Check]:
+    """The checks of a flow that do not hold for inputs."""
+    if not flow.document.get("checks"):
+        return []
+    found: list[Check] = await site.with_facts(
+        lambda facts: checks.failed_checks(flow, inputs, now=site.now(), world=site.world, facts=facts),
+        namespace=flow.namespace,
+    )
+    return found
 
 
 async def resolve(site: Site, flow: Flow, inputs: Sequence[Input], given: Mapping[str, Any]) -> Any:

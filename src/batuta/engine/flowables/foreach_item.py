@@ -62,20 +62,17 @@ class ForEachItem(Flowable, kw_only=True):
 
 def expanded(task: Task) -> dict[str, tuple[Task, ...]]:
     """The children that a ForEachItem stands for, beside its own handlers."""
-    flags = {"allow_failure": task.allow_failure, "allow_warning": task.allow_warning}
     reading: dict[str, Any] = {
         name: task.properties[name] for name in ("items", "batch") if name in task.properties
     }
     starting = {name: value for name, value in task.properties.items() if name not in ("items", "batch")}
 
-    def child(suffix: str, type_name: str, properties: dict[str, Any], **extra: Any) -> Task:
-        return Task(
-            id=f"{task.id}_{suffix}", type=type_name, written_type=type_name, properties=properties, **extra
-        )
+    def child(suffix: str, type_name: str, properties: dict[str, Any]) -> Task:
+        return Task(id=f"{task.id}_{suffix}", type=type_name, written_type=type_name, properties=properties)
 
     children = (
         child("split", SPLIT, reading),
-        child("items", ITEMS, {**starting, "splitTask": f"{task.id}_split"}, **flags),
+        child("items", ITEMS, {**starting, "splitTask": f"{task.id}_split"}),
         child("merge", MERGE, {"itemsTask": f"{task.id}_items"}),
     )
     return {**task.branches, "tasks": children}

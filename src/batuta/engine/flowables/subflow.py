@@ -61,6 +61,11 @@ class Subflow(Struct, kw_only=True, rename="camel"):
         Meta(description="Deprecated: declare `outputs` in the child flow instead."),
     ] = None
 
+    @property
+    def asked_outputs(self) -> dict[str, str] | None:
+        """The templates of the old `outputs`, as plain text that can be kept with the child."""
+        return None if self.outputs is None else {name: str(text) for name, text in self.outputs.items()}
+
     def child_labels(self, parent: Labels) -> Labels:
         """The labels that the child gets from here: inherited ones, then its own, then the correlation id."""
         own = own_labels(self.labels)

@@ -55,7 +55,10 @@ async def validate(
         "id": flow.id,
         "namespace": flow.namespace,
         "inputs": [shape.resolved_input(each, documents) for each in resolution.inputs],
-        "checks": [],
+        "checks": [
+            {"message": each.message, "style": each.style, "behavior": each.behavior}
+            for each in await starting.failed_checks(site, flow, dict(resolution.values))
+        ],
     }
 
 
