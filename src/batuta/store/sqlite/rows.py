@@ -24,7 +24,16 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 _LEVELS = tuple(LogLevel)
 
-encode = msgspec.json.Encoder().encode
+
+def _plain(value: object) -> object:
+    """Kinds of text and number that plugins make up are kept as what they are kinds of."""
+    for kind in (str, int, float):
+        if isinstance(value, kind):
+            return kind(value)
+    raise TypeError(f"Encoding objects of type {type(value).__name__} is unsupported")
+
+
+encode = msgspec.json.Encoder(enc_hook=_plain).encode
 decode_execution = msgspec.json.Decoder(Execution).decode
 decode_executions = msgspec.json.Decoder(list[Execution]).decode
 decode_task_run = msgspec.json.Decoder(TaskRun).decode
