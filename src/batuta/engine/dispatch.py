@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
@@ -210,3 +211,7 @@ def _start_subflow(draft: Draft, run: TaskRun, place: Place) -> None:
             trigger=trigger,
         )
     )
+
+
+def _as_written(templates: Mapping[str, str] | None) -> dict[str, str] | None:
+    return None if templates is None else {name: str(text) for name, text in templates.items()}

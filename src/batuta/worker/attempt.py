@@ -29,6 +29,7 @@ from batuta.worker.kv import NamespaceKv
 from batuta.worker.logs import AttemptLog, AttemptMetrics
 from batuta.worker.process import ChildProcesses
 from batuta.worker.render import Lookups, Renderer, TaskNames
+from batuta.worker.task_cache import TaskCache
 from batuta.worker.triggers import TriggerRecords
 from batuta.worker.warden import Warden
 from batuta.worker.workspace import Workspace
@@ -232,12 +233,27 @@ class Attempt:
                 result = await renderer.settle(lambda: inline.compute(self.context))
             else:
                 assert isinstance(instance, RunnableTask)
-                result = await instance.run(self.context)
+                return await self._run_or_reuse(instance)
         except ModuleNotFoundError as error:
             if cls.extra is None:
                 raise
             raise MissingExtra(task.type, cls.extra) from error
         return Outcome(State.SUCCESS, plain_outputs(result))
+
+    async def _run_or_reuse(self, task: RunnableTask) -> Outcome:
+        # What a task leaves in a shared folder is no output, so nothing there can take its place.
+        declared = not self._shares and "taskCache" in self.inputs.task.common
+        cache = (
+            await TaskCache.of(self._bench.ports, self.inputs, self.context.renderer) if declared else None
+        )
+        entry = None if cache is None else await cache.find()
+        if entry is not None:
+            self.context.log.info(f"Task {self.inputs.task.id} takes its outputs from the cache")
+            return Outcome(State.SUCCESS, entry.outputs)
+        outputs = plain_outputs(await task.run(self.context))
+        if cache is not None:
+            await cache.keep(outputs)
+        return Outcome(State.SUCCESS, outputs)
 
 
 WORKING_DIRECTORY = "io.kestra.plugin.core.flow.WorkingDirectory"
