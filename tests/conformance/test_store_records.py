@@ -78,6 +78,14 @@ async def test_metrics_come_back_in_order_of_arrival(store):
     assert await store.metrics.of_execution("e1", task_id="nobody") == []
 
 
+async def test_metrics_of_an_execution_can_be_removed(store):
+    await store.commit(Batch(metrics=[metric(), metric(), metric(execution_id="e2")]))
+
+    assert await store.metrics.delete("e1") == 2
+    assert await store.metrics.of_execution("e1") == []
+    assert len(await store.metrics.of_execution("e2")) == 1
+
+
 @pytest.mark.parametrize("value", ["text", "", 12, 1.5, True, None, [1, {"a": "ü"}], {"k": {"n": [None]}}])
 async def test_a_key_keeps_its_value(store, value):
     await store.kv.put(entry(value=value, type=KvType.JSON, description="what", expires_at=at(60)))

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from batuta.model.records import LogLine
+from batuta.model.state import State
 from batuta.model.task import LogLevel
 
 
@@ -158,6 +159,69 @@ class TriggerSwitch(Protocol):
         """
 
 
+class PurgedParts(NamedTuple):
+    """What of executions is removed."""
+
+    executions: bool
+    logs: bool
+    metrics: bool
+    storage: bool
+
+
+class Purged(NamedTuple):
+    """How much of what was removed."""
+
+    executions: int = 0
+    logs: int = 0
+    metrics: int = 0
+    files: int = 0
+
+    def __add__(self, other: object) -> Purged:
+        if not isinstance(other, Purged):
+            return NotImplemented
+        return Purged(*(mine + more for mine, more in zip(self, other, strict=True)))
+
+
+class Executions(Protocol):
+    """Other executions than the attempt's own, as far as a task may look at and change them."""
+
+    async def resume(
+        self, execution_id: str, inputs: Mapping[str, Any], namespace: str | None = None
+    ) -> None:
+        """Let a paused execution of a namespace, by default of this one, go on.
+
+        Raises:
+            TaskError: there is no such execution in the namespace, or it is not paused.
+        """
+
+    async def count(
+        self,
+        *,
+        namespace: str,
+        flow_id: str | None,
+        states: Sequence[State],
+        since: datetime,
+        until: datetime | None,
+    ) -> int:
+        """How many executions of a flow, or of exactly a namespace, began within a time."""
+
+    async def purge(
+        self,
+        *,
+        namespace: str | None,
+        flow_id: str | None,
+        states: Sequence[State],
+        since: datetime | None,
+        until: datetime,
+        parts: PurgedParts,
+        at_once: int,
+    ) -> Purged:
+        """Remove executions that ended by a time, or some of what belongs to them.
+
+        A namespace without a flow means those below it as well. What is not settled stays.
+        """
+
+
 class Identity(Protocol):
     """Which attempt this is."""
 
@@ -251,6 +315,10 @@ class RunContext(InlineContext, Protocol):
     @property
     def triggers(self) -> TriggerSwitch:
         """Triggers of flows."""
+
+    @property
+    def executions(self) -> Executions:
+        """Other executions."""
 
     @property
     def cancelled(self) -> bool:

@@ -27,7 +27,10 @@ TYPES: dict[str, str] = {
     "io.kestra.plugin.core.debug.Echo": "batuta.plugins.core.debug.echo:Echo",
     "io.kestra.plugin.core.debug.Return": "batuta.plugins.core.debug.returning:Return",
     "io.kestra.plugin.core.execution.Assert": "batuta.plugins.core.execution.asserting:Assert",
+    "io.kestra.plugin.core.execution.Count": "batuta.plugins.core.execution.count:Count",
     "io.kestra.plugin.core.execution.Fail": "batuta.plugins.core.execution.fail:Fail",
+    "io.kestra.plugin.core.execution.PurgeExecutions": "batuta.plugins.core.execution.purge:PurgeExecutions",
+    "io.kestra.plugin.core.execution.Resume": "batuta.plugins.core.execution.resume:Resume",
     "io.kestra.plugin.core.flow.ForEachItem$ForEachItemSplit": "batuta.plugins.core.flow.foreach_item_split:ForEachItemSplit",
     "io.kestra.plugin.core.flow.Sleep": "batuta.plugins.core.flow.sleep:Sleep",
     "io.kestra.plugin.core.http.Download": "batuta.plugins.core.http.download:Download",
@@ -92,6 +95,8 @@ TYPES: dict[str, str] = {
 }
 
 ALIASES: dict[str, str] = {
+    "io.kestra.core.tasks.executions.Counts": "io.kestra.plugin.core.execution.Count",
+    "io.kestra.core.tasks.storages.Purge": "io.kestra.plugin.core.execution.PurgeExecutions",
     "io.kestra.core.tasks.storages.PurgeExecution": "io.kestra.plugin.core.storage.PurgeCurrentExecutionFiles",
     "io.kestra.core.tasks.trigger.Toggle": "io.kestra.plugin.core.trigger.Toggle",
     "io.kestra.plugin.core.condition.DateTimeBetweenCondition": "io.kestra.plugin.core.condition.DateTimeBetween",
@@ -111,6 +116,7 @@ ALIASES: dict[str, str] = {
     "io.kestra.plugin.core.condition.Variable": "io.kestra.plugin.core.condition.Expression",
     "io.kestra.plugin.core.condition.VariableCondition": "io.kestra.plugin.core.condition.Expression",
     "io.kestra.plugin.core.condition.WeekendCondition": "io.kestra.plugin.core.condition.Weekend",
+    "io.kestra.plugin.core.storage.Purge": "io.kestra.plugin.core.execution.PurgeExecutions",
     "io.kestra.plugin.core.storage.PurgeExecution": "io.kestra.plugin.core.storage.PurgeCurrentExecutionFiles",
     "io.kestra.plugin.kestra.logs.Fetch": "io.kestra.plugin.core.log.Fetch",
     "io.kestra.plugin.kestra.triggers.Toggle": "io.kestra.plugin.core.trigger.Toggle",

@@ -215,6 +215,9 @@ class Metrics(Protocol):
     ) -> list[Metric]:
         """Measurements in order of arrival."""
 
+    async def delete(self, execution_id: str) -> int:
+        """Remove the measurements of an execution; how many there were."""
+
 
 class Kv(Protocol):
     """Key-value entries. Expired ones are as good as absent, but `get` still gives them with their

@@ -23,6 +23,7 @@ from batuta.plugin.task import InlineTask, RunnableTask, TaskFailed
 from batuta.ports import Ports
 from batuta.settings.tree import Settings
 from batuta.worker.context import AttemptContext, AttemptIdentity, AttemptInputs
+from batuta.worker.executions import OtherExecutions
 from batuta.worker.files import AttemptFiles
 from batuta.worker.journal import Journal
 from batuta.worker.kv import NamespaceKv
@@ -166,6 +167,7 @@ class Attempt:
             files=files,
             kv=NamespaceKv(bench.ports.store.kv, bench.ports.clock, execution.namespace),
             triggers=TriggerRecords(bench.ports),
+            executions=OtherExecutions(bench.ports, execution.namespace),
             processes=ChildProcesses(bench.warden, settings.kill_grace_seconds, bench.journal.room),
             store=bench.ports.store,
             renderer=Renderer(names, bench.lookups, execution, self.inputs.options, masks.learn),

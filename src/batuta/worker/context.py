@@ -16,6 +16,7 @@ from batuta.model.records import LogLine
 from batuta.model.task import LogLevel, Task
 from batuta.store.batch import Job
 from batuta.store.port import Store
+from batuta.worker.executions import OtherExecutions
 from batuta.worker.files import AttemptFiles
 from batuta.worker.kv import NamespaceKv
 from batuta.worker.logs import AttemptLog, AttemptMetrics
@@ -72,6 +73,7 @@ class AttemptContext:
         files: AttemptFiles,
         kv: NamespaceKv,
         triggers: TriggerRecords,
+        executions: OtherExecutions,
         processes: ChildProcesses,
         renderer: Renderer,
         store: Store,
@@ -82,6 +84,7 @@ class AttemptContext:
         self.files = files
         self.kv = kv
         self.triggers = triggers
+        self.executions = executions
         self.processes = processes
         self.renderer = renderer
         self._store = store

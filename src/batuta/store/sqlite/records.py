@@ -69,3 +69,7 @@ class SqliteMetrics:
         """Measurements in order of arrival."""
         found = await self._access.readers.all(SQL.metrics_of_execution, (execution_id, task_run_id, task_id))
         return [rows.decode_metric(body) for (body,) in found]
+
+    async def delete(self, execution_id: str) -> int:
+        """Remove measurements; how many there were."""
+        return await self._access.execute(SQL.delete_metrics, (execution_id,))

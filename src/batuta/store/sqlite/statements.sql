@@ -214,6 +214,10 @@ DELETE FROM kv WHERE expires_at <= ?;
 SELECT body FROM metrics
 WHERE execution_id = ?1 AND (?2 IS NULL OR task_run_id = ?2) AND (?3 IS NULL OR task_id = ?3) ORDER BY id;
 
+-- name: delete_metrics
+-- Measurements of an execution.
+DELETE FROM metrics WHERE execution_id = ?;
+
 -- name: logs_of_execution
 -- Log lines of an execution as one JSON list, in order of arrival.
 SELECT json_group_array(json_array(id, execution_id, at, severity, message, namespace, flow_id, task_id, task_run_id,
