@@ -177,8 +177,3 @@ def _check_zone(section: Section) -> None:
     except (ValueError, OSError, KeyError):
         message = f"timezone '({name})' is not a valid time-zone ID"
         section.wrong("timezone", message, hint="use a name such as Europe/Paris or UTC")
-
-
-def properties_of(trigger: TriggerDefinition) -> dict[str, Any]:
-    """A trigger's properties without the common ones."""
-    return {name: value for name, value in trigger.properties.items() if name not in COMMON}

@@ -162,10 +162,6 @@ def _names(values: list[str]) -> str:
     return "|".join(re.escape(value) for value in sorted(values, key=len, reverse=True))
 
 
-def _digits(width: int, most: int = 19) -> str:
-    return rf"\d{{{width}}}" if width == 2 or width == 3 else rf"\d{{1,{most}}}"
-
-
 def _field(letter: str, width: int, names: Names) -> str:
     """The expression that matches one field of a pattern."""
     if letter in "uy":
