@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import asyncio
+
+from batuta.bus.port import ExecutionChanged
 from tests.api.conftest import YAML, Api
 
 CHAIN = """
@@ -159,3 +162,20 @@ async def test_checks_are_made_before_an_execution_is_created(api: Api):
     assert "n is too high" in refused["message"]
     assert said["checks"] == [{"message": "n is high", "style": "WARNING", "behavior": "FAIL_EXECUTION"}]
     assert found["total"] == 1
+
+
+async def test_an_execution_stops_at_a_breakpoint(api: Api):
+    await api.save(CHAIN)
+    started = await api.call("POST", "/executions/company.team/chain?breakpoints=a")
+    async with api.ports.bus.subscribe(ExecutionChanged) as hints, asyncio.timeout(10):
+        path = f"/executions/{started['id']}"
+        while (now := await api.call("GET", path))["state"]["current"] != "BREAKPOINT":
+            await anext(aiter(hints))
+
+    await api.call("POST", f"{path}/resume-from-breakpoint")
+    done = await over(api, started["id"])
+
+    assert now["breakpoints"] == [{"id": "a"}]
+    assert [run["state"]["current"] for run in now["taskRunList"]] == ["BREAKPOINT"]
+    assert done["state"]["current"] == "SUCCESS"
+    await api.call("POST", f"{path}/resume-from-breakpoint", expect=409)

@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 
 from batuta import expr, iso8601
-from batuta.engine import spawning
+from batuta.engine import breakpoints, spawning
 from batuta.engine.commands import CancelTimers, RunTask, SetTimer, StartSubflow, StopSubflows, StopTaskRuns
 from batuta.engine.draft import Draft, attempt_ended, attempt_started
 from batuta.engine.endings import end_run, fail_run, finish_attempt
@@ -38,6 +38,8 @@ def dispatch(draft: Draft, run: TaskRun) -> None:
     """Set a created or restarted run on its way."""
     place = draft.ledger.outline.place(run.task_id)
     task = place.task
+    if draft.execution.breakpoints and not place.after_execution and breakpoints.suspend(draft, run):
+        return
     if task.when is not None:
         try:
             wanted = expr.is_truthy_text(draft.render(task.when, run))

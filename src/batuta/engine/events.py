@@ -10,6 +10,7 @@ from typing import Any
 
 import msgspec
 
+from batuta.model.execution import Breakpoint
 from batuta.model.flow import ConcurrencyBehavior
 from batuta.model.labels import Labels
 from batuta.model.state import State
@@ -145,6 +146,13 @@ class ForceRunRequested(Event, frozen=True, kw_only=True):
     """Somebody wants the execution to go on whatever holds it."""
 
 
+class BreakpointResumed(Event, frozen=True, kw_only=True):
+    """Somebody lets an execution go on that stopped at a breakpoint."""
+
+    breakpoints: tuple[Breakpoint, ...] | None = None
+    """Where it shall stop next; None leaves what is set."""
+
+
 class LabelsChanged(Event, frozen=True, kw_only=True):
     """Somebody replaced the labels of an ended execution."""
 
@@ -207,6 +215,7 @@ AnyEvent = (
     | RestartRequested
     | ForceRunRequested
     | LabelsChanged
+    | BreakpointResumed
     | ExecutionReplayed
     | StatusChanged
     | TaskRunMarked

@@ -17,7 +17,15 @@ from batuta.engine.flowables.loop import declared_outputs
 from batuta.engine.outline import AFTER_EXECUTION, Kind
 from batuta.errors import BatutaError
 from batuta.model import labels as words
-from batuta.model.execution import Execution, ExecutionKind, ExecutionTrigger, LoopItem, LoopRun, TaskRun
+from batuta.model.execution import (
+    Breakpoint,
+    Execution,
+    ExecutionKind,
+    ExecutionTrigger,
+    LoopItem,
+    LoopRun,
+    TaskRun,
+)
 from batuta.model.flow import Flow
 from batuta.model.labels import Label
 from batuta.model.state import History, State
@@ -37,6 +45,7 @@ def new_execution(
     schedule_at: datetime | None = None,
     kind: ExecutionKind = ExecutionKind.NORMAL,
     asked_outputs: dict[str, str] | None = None,
+    breakpoints: tuple[Breakpoint, ...] = (),
 ) -> Execution:
     """The row of a new execution of a flow, in the state CREATED.
 
@@ -62,6 +71,7 @@ def new_execution(
         schedule_at=schedule_at,
         kind=kind,
         asked_outputs=asked_outputs,
+        breakpoints=breakpoints,
     )
 
 

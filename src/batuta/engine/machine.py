@@ -127,6 +127,8 @@ def record(event: on.AnyEvent, draft: Draft) -> None:
             marking.mark(draft, event)
         case on.ExecutionReplayed():
             marking.note_replay(draft)
+        case on.BreakpointResumed():
+            pausing.leave_breakpoint(draft, event.breakpoints)
         case on.LabelsChanged():
             draft.change_execution(labels=event.labels)
         case _:

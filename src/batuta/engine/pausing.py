@@ -11,7 +11,7 @@ from batuta.engine.draft import Draft, attempt_ended
 from batuta.engine.endings import end_flowable
 from batuta.engine.flowables.pause import Pause, PauseBehavior
 from batuta.engine.outline import ERRORS, FINALLY, TASKS
-from batuta.model.execution import TaskRun
+from batuta.model.execution import Breakpoint, TaskRun
 from batuta.model.state import State
 from batuta.plugin import registry
 
@@ -116,3 +116,17 @@ def go_on(draft: Draft, *states: State) -> None:
         if run.state.current is State.CREATED:
             # Its delay was over while the execution was paused.
             dispatch(draft, run)
+
+
+def leave_breakpoint(draft: Draft, breakpoints: tuple[Breakpoint, ...] | None) -> None:
+    """What stopped at a breakpoint goes on (flow spec §15); other breakpoints take the place of the present
+    ones if they are given."""
+    if draft.state is not State.BREAKPOINT:
+        return
+    if breakpoints is not None:
+        draft.change_execution(breakpoints=breakpoints)
+    for run_id in list(draft.ledger.open_leaves):
+        run = draft.ledger.runs[run_id]
+        if run.state.current is State.BREAKPOINT:
+            draft.move(run, State.CREATED)
+    go_on(draft, State.RUNNING)

@@ -43,6 +43,7 @@ def repetition(execution: Execution, *, id: str, now: datetime) -> Execution:
         schedule_at=None,
         next_ordinal=0,
         settled=False,
+        breakpoints=(),
         labels=tuple(label for label in execution.labels if label.key != labels.RESTARTED),
     )
 

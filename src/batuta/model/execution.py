@@ -87,6 +87,17 @@ class LoopRun(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_de
     """The elements of the loops around, innermost first."""
 
 
+class Breakpoint(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A task before which an execution stops; for one value of a loop, or for any (flow spec §18.1)."""
+
+    id: str
+    value: str | None = None
+
+    def stops(self, run: TaskRun) -> bool:
+        """The execution stops before this run."""
+        return run.task_id == self.id and self.value in (None, run.value)
+
+
 class Execution(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One run of a flow, without its task runs."""
 
@@ -110,6 +121,7 @@ class Execution(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """The ordinal that the next task run gets."""
     loop: LoopRun | None = None
     """Set for an iteration of a Loop, which runs the children of that task instead of the flow's own."""
+    breakpoints: tuple[Breakpoint, ...] = ()
     asked_outputs: dict[str, str] | None = None
     """Templates that the parent's task wants rendered at the end, in the context of this execution (flow spec
     §6.13)."""

@@ -65,7 +65,9 @@ EXECUTION_TRANSITIONS: dict[State, frozenset[State]] = {
     _S.PAUSED: frozenset(
         {_S.RESTARTED, _S.RUNNING, _S.KILLING, _S.FAILED, _S.CANCELLED, _S.WARNING, _S.SUCCESS, _S.KILLED}
     ),
-    _S.RETRYING: frozenset({_S.RUNNING, _S.KILLING, _S.PAUSED, _S.FAILED, _S.CANCELLED, _S.KILLED}),
+    _S.RETRYING: frozenset(
+        {_S.RUNNING, _S.KILLING, _S.PAUSED, _S.BREAKPOINT, _S.FAILED, _S.CANCELLED, _S.KILLED}
+    ),
     _S.RESTARTED: frozenset({_S.RUNNING, _S.KILLING, _S.FAILED, _S.CANCELLED}),
     _S.BREAKPOINT: frozenset({_S.RUNNING, _S.KILLING, _S.FAILED, _S.CANCELLED}),
     _S.KILLING: frozenset({_S.KILLED}),

@@ -13,7 +13,7 @@ import msgspec
 
 from batuta.engine import events as on
 from batuta.errors import BatutaError, Conflict, InvalidRequest
-from batuta.model.execution import Execution, TaskRun
+from batuta.model.execution import Breakpoint, Execution, TaskRun
 from batuta.model.labels import Label, Labels, merged
 from batuta.model.state import State
 from batuta.web import waiting
@@ -122,6 +122,23 @@ FORCE_RUN = Operation(
     bulk_refusal=lambda execution: "execution in a terminated state" if execution.is_ended else None,
     effect=lambda before, now: before.state.current not in _BEFORE_RUNNING or now.state != before.state,
 )
+
+
+def leave_breakpoint(breakpoints: tuple[Breakpoint, ...] | None) -> Operation:
+    """Let an execution go on that stopped at a breakpoint."""
+    return Operation(
+        title="resume from breakpoint",
+        event=lambda execution: on.BreakpointResumed(execution_id=execution.id, breakpoints=breakpoints),
+        refusal=lambda execution: (
+            None
+            if execution.state.current is State.BREAKPOINT
+            else Conflict(f"Execution '{execution.id}' is not suspended at a breakpoint")
+        ),
+        bulk_refusal=lambda execution: (
+            None if execution.state.current is State.BREAKPOINT else "execution not in state BREAKPOINT"
+        ),
+        effect=lambda before, now: now.state != before.state,
+    )
 
 
 def set_labels(labels: Labels) -> Operation:

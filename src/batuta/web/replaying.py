@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+import msgspec
+
 from batuta import ids
 from batuta.engine import events as on
 from batuta.engine import replaying
 from batuta.engine.ledger import Ledger
 from batuta.engine.outline import outline_of
 from batuta.errors import Conflict, InvalidRequest
-from batuta.model.execution import Execution
+from batuta.model.execution import Breakpoint, Execution
 from batuta.model.flow import Flow
 from batuta.store.batch import Batch
 from batuta.web import operations, starting, waiting
@@ -40,6 +42,7 @@ async def replay(
     *,
     task_run_id: str | None = None,
     revision: int | None = None,
+    breakpoints: tuple[Breakpoint, ...] = (),
     form: Form | None = None,
 ) -> Execution:
     """Make a replay; it is durable when this returns. With a form its inputs are typed by it."""
@@ -52,6 +55,7 @@ async def replay(
             inputs = await _inputs(site, flow, execution, new_id, form)
     batch = Batch()
     row = await _add(site, batch, execution, new_id, task_run_id, revision, inputs)
+    row = batch.executions[new_id] = msgspec.structs.replace(row, breakpoints=breakpoints)
     await site.ports.inbox.accept(
         on.ExecutionCreated(execution_id=new_id), on.ExecutionReplayed(execution_id=execution.id), batch=batch
     )

@@ -14,7 +14,7 @@ from batuta.engine.events import ExecutionCreated
 from batuta.engine.lifecycle import new_execution
 from batuta.engine.rules import Check, CheckBehavior
 from batuta.errors import Conflict, InvalidRequest, NotFound
-from batuta.model.execution import Execution, ExecutionKind
+from batuta.model.execution import Breakpoint, Execution, ExecutionKind
 from batuta.model.flow import Flow, FlowKey
 from batuta.model.inputs import Input, InputType
 from batuta.model.labels import CORRELATION_ID, FROM, SYSTEM_PREFIX, Label, Labels, value_of
@@ -41,21 +41,28 @@ class Order(msgspec.Struct, frozen=True):
     revision: int | None
     schedule_at: datetime | None
     kind: ExecutionKind
+    breakpoints: tuple[Breakpoint, ...] = ()
 
 
 def order_of(query: Query) -> Order:
     """The query string of a creation."""
-    if query.text("breakpoints"):
-        raise InvalidRequest(
-            "breakpoints are not supported", where="breakpoints", mend="leave the parameter out"
-        )
     return Order(
         labels=labels_of(query.all("labels")),
         wait=query.flag("wait"),
         revision=query.number("revision"),
         schedule_at=query.instant("scheduleDate"),
         kind=query.choice("kind", ExecutionKind) or ExecutionKind.NORMAL,
+        breakpoints=breakpoints_of(query) or (),
     )
+
+
+def breakpoints_of(query: Query) -> tuple[Breakpoint, ...] | None:
+    """`task` or `task.value`, several with commas between or as several parameters; None when there are
+    none."""
+    if not query.all("breakpoints"):
+        return None
+    texts = (part.strip() for text in query.all("breakpoints") for part in text.split(","))
+    return tuple(Breakpoint(*text.split(".", 1)) for text in texts if text)
 
 
 def labels_of(texts: Sequence[str]) -> Labels:
@@ -117,6 +124,7 @@ async def start(site: Site, flow: Flow, order: Order, form: Form) -> Execution:
         now=site.now(),
         schedule_at=order.schedule_at,
         kind=order.kind,
+        breakpoints=order.breakpoints,
     )
     failed = await failed_checks(site, flow, execution.inputs)
     match checks.verdict(failed):

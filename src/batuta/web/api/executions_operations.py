@@ -10,7 +10,7 @@ from litestar.params import FromPath
 
 from batuta.errors import NotFound
 from batuta.model.state import State
-from batuta.web import bulk, forms, operations, query, replaying
+from batuta.web import bulk, forms, operations, query, replaying, starting
 from batuta.web.api.executions import actions, full
 from batuta.web.api.executions_bulk import found_ids
 from batuta.web.query import Query
@@ -30,6 +30,7 @@ async def replay(request: Request[Any, Any, Any], execution_id: FromPath[str], s
         execution,
         task_run_id=asked.text("taskRunId"),
         revision=asked.number("revision", least=1),
+        breakpoints=starting.breakpoints_of(asked) or (),
     )
     return await full(site, made)
 
@@ -47,6 +48,7 @@ async def replay_with_inputs(
             execution,
             task_run_id=asked.text("taskRunId"),
             revision=asked.number("revision", least=1),
+            breakpoints=starting.breakpoints_of(asked) or (),
             form=form,
         )
     return await full(site, made)
@@ -140,7 +142,18 @@ async def unqueue_by_query(request: Request[Any, Any, Any], site: GivenSite) -> 
     return bulk.done(await operations.perform_all(site, await found_ids(request, site), operation))
 
 
+@actions(post, "resume-from-breakpoint")
+async def leave_breakpoint(
+    request: Request[Any, Any, Any], execution_id: FromPath[str], site: GivenSite
+) -> Json:
+    """Let an execution go on that stopped at a breakpoint."""
+    execution = await site.need_execution(execution_id)
+    operation = operations.leave_breakpoint(starting.breakpoints_of(query.of(request)))
+    return await full(site, await operations.perform(site, execution, operation))
+
+
 ROUTES = [
+    leave_breakpoint,
     replay,
     replay_with_inputs,
     replay_by_ids,

@@ -115,6 +115,8 @@ def _execution(execution: Execution, now: datetime, runs: Sequence[TaskRun] | No
         shape["scheduleDate"] = execution.schedule_at
     if execution.kind is not ExecutionKind.NORMAL:
         shape["kind"] = execution.kind
+    if execution.breakpoints:
+        shape["breakpoints"] = execution.breakpoints
     return shape
 
 
