@@ -83,7 +83,6 @@ def test_which_monday_of_a_month(date, place, expected):
 
 
 def test_public_holidays_of_a_country_and_its_parts():
-    pytest.importorskip("holidays")
     assert holds("PublicHoliday", date="2026-07-14", country="FR")
     assert not holds("PublicHoliday", date="2026-07-15", country="FR")
     assert holds("PublicHoliday", date="2026-01-06", country="DE", subDivision="DE-BY")

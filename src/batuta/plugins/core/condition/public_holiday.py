@@ -6,7 +6,7 @@ from typing import Annotated, ClassVar
 
 from msgspec import Meta
 
-from batuta.errors import BatutaError, MissingExtra
+from batuta.errors import BatutaError
 from batuta.plugin.condition import DateCondition, Occasion
 from batuta.plugin.registry import plugin
 
@@ -28,17 +28,14 @@ class PublicHoliday(DateCondition):
     """
 
     of_days: ClassVar[bool] = True
-    extra: ClassVar[str] = "holidays"
 
     country: Annotated[str | None, Meta(description="ISO 3166-1 code, such as FR.")] = None
     sub_division: Annotated[str | None, Meta(description="ISO 3166-2 code of a part, such as BY.")] = None
 
     def holds(self, on: Occasion) -> bool:
         """Look the date up."""
-        try:
-            import holidays
-        except ImportError:
-            raise MissingExtra(self.__class__.type_name, self.extra) from None  # type: ignore[attr-defined]
+        import holidays
+
         moment = self.moment(on)
         country = (self.country or _DEFAULT_COUNTRY).upper()
         part = self.sub_division
