@@ -81,20 +81,10 @@ def _submit(draft: Draft, run: TaskRun, place: Place, **changes: Any) -> None:
     draft.command(RunTask(run=run, task=place.task, after_execution=place.after_execution))
 
 
-def form_of(draft: Draft, run: TaskRun) -> Any:
-    """The run form of a flowable or executable run, built once and kept while it is under way."""
-    form = draft.ledger.forms.get(run.id)
-    if form is None:
-        task = draft.ledger.outline.place(run.task_id).task
-        form = draft.ledger.outline.form(task).build(lambda text: draft.render(text, run))
-        draft.ledger.forms[run.id] = form
-    return form
-
-
 def _begin(draft: Draft, run: TaskRun, place: Place) -> None:
     task = place.task
     try:
-        flowable: Flowable = form_of(draft, run)
+        flowable: Flowable = draft.form(run)
         begun = flowable.begin(Scope(draft, run, task))
     except (TaskError, expr.ExpressionError) as error:
         draft.ledger.forms.pop(run.id, None)

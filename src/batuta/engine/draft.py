@@ -85,6 +85,14 @@ class Draft:
         """Render every text in a value."""
         return expr.render_deep(value, self.names(run), self.facts, self._chance.options())
 
+    def form(self, run: TaskRun) -> Any:
+        """The run form of a run that the engine looks after; built once, kept while it is under way."""
+        forms = self.ledger.forms
+        if run.id not in forms:
+            task = self.ledger.outline.place(run.task_id).task
+            forms[run.id] = self.ledger.outline.form(task).build(lambda text: self.render(text, run))
+        return forms[run.id]
+
     # What rules write
 
     def put(self, run: TaskRun) -> TaskRun:

@@ -24,7 +24,7 @@ from batuta import expr
 from batuta.engine import attempts, lifecycle, looping, marking, operations, pausing, sla, slots, subflows
 from batuta.engine import events as on
 from batuta.engine.branch import Main, is_through, selected
-from batuta.engine.dispatch import form_of, start_child
+from batuta.engine.dispatch import start_child
 from batuta.engine.draft import Draft, Step
 from batuta.engine.endings import end_flowable, is_flowable
 from batuta.engine.flowables.base import Child, Flowable
@@ -197,7 +197,7 @@ def _look_at_flowable(draft: Draft, run: TaskRun, changed: TaskRun | None) -> No
     ):
         return
     try:
-        flowable: Flowable = form_of(draft, run)
+        flowable: Flowable = draft.form(run)
         scope = Scope(draft, run, task, changed)
         main = _main_of(draft, flowable, scope)
         branch = selected(ledger, run.id, task.id, main)

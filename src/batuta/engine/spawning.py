@@ -27,21 +27,11 @@ from batuta.model.state import State
 from batuta.model.task import LogLevel
 
 
-def form_of(draft: Draft, run: TaskRun) -> Any:
-    """The run form, built once and kept while the run is under way."""
-    form = draft.ledger.forms.get(run.id)
-    if form is None:
-        task = draft.ledger.outline.place(run.task_id).task
-        form = draft.ledger.outline.form(task).build(lambda text: draft.render(text, run))
-        draft.ledger.forms[run.id] = form
-    return form
-
-
 def begin(draft: Draft, run: TaskRun, place: Place) -> None:
     """Decide what to start, and start as much of it as may be under way."""
     task = place.task
     try:
-        form = form_of(draft, run)
+        form = draft.form(run)
         match form:
             case Loop():
                 items = form.items()
@@ -92,7 +82,7 @@ def _merge(draft: Draft, run: TaskRun, form: ForEachItemMerge) -> None:
 
 def go_on(draft: Draft, run: TaskRun) -> None:
     """Start what may start now; end the run when there is nothing left."""
-    form = form_of(draft, run)
+    form = draft.form(run)
     memo = dict(run.memo or {})
     items, started = memo["items"], memo["started"]
     ended = sum(memo["states"].values())
@@ -150,7 +140,7 @@ def _start(draft: Draft, run: TaskRun, form: Any, item: LoopItem) -> None:
 
 def ended(draft: Draft, run: TaskRun, event: on.SubflowEnded | on.SubflowRefused) -> None:
     """One of the executions has ended, or could not be created."""
-    form = form_of(draft, run)
+    form = draft.form(run)
     memo = dict(run.memo or {})
     index = event.index or 0
     state = event.state if isinstance(event, on.SubflowEnded) else State.FAILED

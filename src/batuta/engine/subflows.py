@@ -7,7 +7,7 @@ from typing import Any
 from batuta.engine import events as on
 from batuta.engine import spawning
 from batuta.engine.commands import RestartSubflow
-from batuta.engine.dispatch import dispatch, form_of
+from batuta.engine.dispatch import dispatch
 from batuta.engine.draft import Draft, attempt_started
 from batuta.engine.endings import finish_attempt
 from batuta.engine.flowables.subflow import RestartBehavior, Subflow
@@ -24,7 +24,7 @@ def created(draft: Draft, event: on.SubflowCreated) -> None:
     if run is None or run.is_ended or run.token != event.token or event.index is not None:
         return
     outputs: dict[str, Any] = {"executionId": event.child_id}
-    subflow: Subflow = form_of(draft, run)
+    subflow: Subflow = draft.form(run)
     draft.log(
         LogLevel.INFO,
         f'Created new execution [[link execution="{event.child_id}" flowId="{subflow.flow_id}" '
@@ -58,7 +58,7 @@ def ended(draft: Draft, event: on.SubflowEnded) -> None:
     known = (None, event.child_id, event.original_id)
     if run is None or run.is_ended or (run.outputs or {}).get("executionId") not in known:
         return
-    subflow: Subflow = form_of(draft, run)
+    subflow: Subflow = draft.form(run)
     outputs: dict[str, Any] = {"executionId": event.child_id, "state": event.state.value}
     if event.outputs is not None:
         outputs["outputs"] = event.outputs
@@ -82,7 +82,7 @@ def ended(draft: Draft, event: on.SubflowEnded) -> None:
 def restart(draft: Draft, run: TaskRun) -> None:
     """A restarted Subflow restarts its failed child, or begins anew."""
     child_id = (run.outputs or {}).get("executionId")
-    subflow: Subflow = form_of(draft, run)
+    subflow: Subflow = draft.form(run)
     if child_id is None or not subflow.wait or subflow.restart_behavior is RestartBehavior.NEW_EXECUTION:
         dispatch(draft, run)
         return

@@ -10,7 +10,7 @@ import msgspec
 
 from batuta.model.flow import FlowKey
 from batuta.model.labels import Labels
-from batuta.model.state import History, State
+from batuta.model.state import History
 
 
 class Attempt(msgspec.Struct, frozen=True):
@@ -137,8 +137,3 @@ class Execution(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     def is_ended(self) -> bool:
         """In a terminal state; afterExecution may still run."""
         return self.state.current.is_ended
-
-
-def is_open(state: State) -> bool:
-    """The execution or task run still has something before it."""
-    return not state.is_ended
