@@ -28,6 +28,14 @@ async def over(api: Api, execution_id: str) -> dict:
     return await api.call("GET", f"/executions/{execution_id}")
 
 
+async def reaches(api: Api, path: str, state: str) -> dict:
+    """The execution once it is in a state."""
+    async with api.ports.bus.subscribe(ExecutionChanged) as hints, asyncio.timeout(10):
+        while (now := await api.call("GET", path))["state"]["current"] != state:
+            await anext(aiter(hints))
+    return now
+
+
 async def test_a_replay_is_a_new_execution(api: Api):
     await api.save(CHAIN)
     first = await api.run("company.team/chain")
@@ -167,10 +175,8 @@ async def test_checks_are_made_before_an_execution_is_created(api: Api):
 async def test_an_execution_stops_at_a_breakpoint(api: Api):
     await api.save(CHAIN)
     started = await api.call("POST", "/executions/company.team/chain?breakpoints=a")
-    async with api.ports.bus.subscribe(ExecutionChanged) as hints, asyncio.timeout(10):
-        path = f"/executions/{started['id']}"
-        while (now := await api.call("GET", path))["state"]["current"] != "BREAKPOINT":
-            await anext(aiter(hints))
+    path = f"/executions/{started['id']}"
+    now = await reaches(api, path, "BREAKPOINT")
 
     await api.call("POST", f"{path}/resume-from-breakpoint")
     done = await over(api, started["id"])
@@ -179,3 +185,36 @@ async def test_an_execution_stops_at_a_breakpoint(api: Api):
     assert [run["state"]["current"] for run in now["taskRunList"]] == ["BREAKPOINT"]
     assert done["state"]["current"] == "SUCCESS"
     await api.call("POST", f"{path}/resume-from-breakpoint", expect=409)
+
+
+APPROVAL = """
+id: release
+namespace: company.team
+tasks:
+  - id: ask
+    type: io.kestra.plugin.core.flow.Approval
+    commentRequired: ON_DENY
+    inputs: [{id: size, type: INT}]
+  - {id: after, type: io.kestra.plugin.core.debug.Return, format: "{{ outputs.ask.inputs.size + 1 }}"}
+"""
+
+
+async def test_an_approval_is_reviewed(api: Api):
+    await api.save(APPROVAL)
+    started = await api.call("POST", "/executions/company.team/release")
+    path = f"/executions/{started['id']}"
+    await reaches(api, path, "PAUSED")
+
+    for wrong in (
+        {"decision": "MAYBE"},
+        {"decision": "DENIED"},
+        {"decision": "APPROVED", "inputs": {"size": "x"}},
+    ):
+        await api.call("POST", f"{path}/actions/review", json=wrong, expect=422)
+    await api.call("POST", f"{path}/actions/review", json={"decision": "APPROVED", "inputs": {"size": "4"}})
+    done = await over(api, started["id"])
+
+    assert done["state"]["current"] == "SUCCESS"
+    assert done["taskRunList"][0]["outputs"]["decision"] == "APPROVED"
+    assert done["taskRunList"][1]["outputs"] == {"value": "5"}
+    await api.call("POST", f"{path}/actions/review", json={"decision": "APPROVED"}, expect=409)

@@ -11,6 +11,7 @@ from typing import Any
 import yaml
 
 _LISTS = ("tasks", "errors", "finally", "then", "else", "defaults", "afterExecution")
+_LISTS += ("onWait", "onApprove", "onDeny")
 _FAMILIES = {
     "Log": "log",
     "Return": "debug",

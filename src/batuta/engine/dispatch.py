@@ -142,12 +142,12 @@ def _update(draft: Draft, run: TaskRun, place: Place) -> None:
     if update.variables is not None:
         draft.change_execution(variables=update.variables)
     if update.exit is not None:
-        _exit(draft, run, update.exit)
+        exit_with(draft, run, update.exit)
         return
     end_run(draft, run, task, State.SUCCESS, attempts=attempt_ended(run, State.SUCCESS, draft.now))
 
 
-def _exit(draft: Draft, run: TaskRun, state: State) -> None:
+def exit_with(draft: Draft, run: TaskRun, state: State) -> None:
     """End the run, everything around it and the execution in one state (flow spec §7)."""
     draft.move(run, state, attempts=attempt_ended(run, state, draft.now))
     for ancestor in draft.ledger.ancestors(run):

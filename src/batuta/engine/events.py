@@ -146,6 +146,18 @@ class ForceRunRequested(Event, frozen=True, kw_only=True):
     """Somebody wants the execution to go on whatever holds it."""
 
 
+class ReviewGiven(Event, frozen=True, kw_only=True):
+    """Somebody has decided an approval."""
+
+    approved: bool
+    comment: str | None = None
+    inputs: dict[str, Any] = {}
+    """Typed values of the approval's `inputs`."""
+    by: str | None = None
+    task_run_id: str | None = None
+    """Which approval; None for the first that waits."""
+
+
 class BreakpointResumed(Event, frozen=True, kw_only=True):
     """Somebody lets an execution go on that stopped at a breakpoint."""
 
@@ -216,6 +228,7 @@ AnyEvent = (
     | ForceRunRequested
     | LabelsChanged
     | BreakpointResumed
+    | ReviewGiven
     | ExecutionReplayed
     | StatusChanged
     | TaskRunMarked

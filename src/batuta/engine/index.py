@@ -7,6 +7,7 @@ _INLINE = "batuta.engine.inline."
 
 TYPES = {
     _FLOW + "AllowFailure": _FLOWABLES + "allow_failure:AllowFailure",
+    _FLOW + "Approval": _FLOWABLES + "approval:Approval",
     _FLOW + "Dag": _FLOWABLES + "dag:Dag",
     _FLOW + "EachParallel": _FLOWABLES + "foreach:EachParallel",
     _FLOW + "EachSequential": _FLOWABLES + "foreach:EachSequential",

@@ -7,8 +7,8 @@ from datetime import datetime
 from typing import Any
 
 from batuta import expr, flows
+from batuta.engine import approving, looping, pausing, sla, slots
 from batuta.engine import events as on
-from batuta.engine import looping, pausing, sla, slots
 from batuta.engine.commands import CancelTimers, RunTask, SetTimer
 from batuta.engine.dispatch import PAUSE_TIMER, TIMEOUT_TIMER, dispatch
 from batuta.engine.draft import Draft, attempt_cut
@@ -185,7 +185,9 @@ def delay_elapsed(draft: Draft, event: on.DelayElapsed) -> None:
     elif event.timer == PAUSE_TIMER:
         pausing.delay_over(draft, run)
     elif event.timer == TIMEOUT_TIMER:
-        if run.state.current is State.PAUSED:
+        if run.state.current is State.PAUSED and approving.is_approval(draft, run):
+            approving.expire(draft, run)
+        elif run.state.current is State.PAUSED:
             pausing.leave(draft, run, State.FAILED, None)
     elif event.timer == looping.LOOP_TIMER:
         looping.interval_over(draft, run)

@@ -21,12 +21,24 @@ from datetime import datetime
 from typing import assert_never
 
 from batuta import expr
-from batuta.engine import attempts, lifecycle, looping, marking, operations, pausing, sla, slots, subflows
+from batuta.engine import (
+    approving,
+    attempts,
+    lifecycle,
+    looping,
+    marking,
+    operations,
+    pausing,
+    sla,
+    slots,
+    subflows,
+)
 from batuta.engine import events as on
 from batuta.engine.branch import Main, is_through, selected
 from batuta.engine.dispatch import start_child
 from batuta.engine.draft import Draft, Step
 from batuta.engine.endings import end_flowable, is_flowable
+from batuta.engine.flowables.approval import Approval
 from batuta.engine.flowables.base import Child, Flowable
 from batuta.engine.flowables.loop_until import LoopUntil
 from batuta.engine.ledger import Ledger
@@ -127,6 +139,8 @@ def record(event: on.AnyEvent, draft: Draft) -> None:
             marking.mark(draft, event)
         case on.ExecutionReplayed():
             marking.note_replay(draft)
+        case on.ReviewGiven():
+            approving.review(draft, event)
         case on.BreakpointResumed():
             pausing.leave_breakpoint(draft, event.breakpoints)
         case on.LabelsChanged():
@@ -201,6 +215,9 @@ def _look_at_flowable(draft: Draft, run: TaskRun, changed: TaskRun | None) -> No
         scope = Scope(draft, run, task, changed)
         main = _main_of(draft, flowable, scope)
         branch = selected(ledger, run.id, task.id, main)
+        if isinstance(flowable, Approval) and flowable.rests(scope):
+            approving.wait(draft, run)
+            return
         if is_through(ledger, run.id, task.id, branch, main):
             _end(draft, run, flowable, scope, main)
             return
@@ -234,6 +251,9 @@ def _end(draft: Draft, run: TaskRun, flowable: Flowable, scope: Scope, main: Mai
     state = flowable.folded(fold(scope.tally(main.name)))
     if isinstance(flowable, LoopUntil) and state in (State.SUCCESS, State.WARNING):
         looping.next_pass(draft, run, flowable, state)
+        return
+    if isinstance(flowable, Approval):
+        approving.conclude(draft, run, flowable, state)
         return
     target = scope.memo.get("target")
     end_flowable(draft, run, State(target) if target and state is State.SUCCESS else state)

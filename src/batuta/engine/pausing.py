@@ -46,9 +46,10 @@ def resume(draft: Draft, event: on.ResumeRequested) -> None:
         return
     run = first_paused(draft) if event.task_run_id is None else draft.ledger.run(event.task_run_id)
     if run is None:
-        go_on(draft, State.RUNNING)
+        if not any(each.state.current is State.PAUSED for each in draft.ledger.runs.values()):
+            go_on(draft, State.RUNNING)
         return
-    if run.state.current is State.PAUSED:
+    if run.state.current is State.PAUSED and is_pause(draft, run):
         outputs: dict[str, Any] = {}
         if event.inputs:
             outputs["onResume"] = event.inputs

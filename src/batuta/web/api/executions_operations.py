@@ -10,7 +10,7 @@ from litestar.params import FromPath
 
 from batuta.errors import NotFound
 from batuta.model.state import State
-from batuta.web import bulk, forms, operations, query, replaying, starting
+from batuta.web import bulk, forms, operations, query, replaying, reviewing, starting
 from batuta.web.api.executions import actions, full
 from batuta.web.api.executions_bulk import found_ids
 from batuta.web.query import Query
@@ -152,7 +152,16 @@ async def leave_breakpoint(
     return await full(site, await operations.perform(site, execution, operation))
 
 
+@actions(post, "review")
+async def review(request: Request[Any, Any, Any], execution_id: FromPath[str], site: GivenSite) -> Json:
+    """Decide an approval that waits."""
+    execution = await site.need_execution(execution_id)
+    sent = await forms.json(request, reviewing.Review)
+    return await full(site, await reviewing.review(site, execution, sent))
+
+
 ROUTES = [
+    review,
     leave_breakpoint,
     replay,
     replay_with_inputs,
