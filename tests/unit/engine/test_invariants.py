@@ -27,7 +27,7 @@ def task_lists(draw: Any, names: Any, depth: int = 2) -> list[Any]:
 @st.composite
 def tasks(draw: Any, names: Any, depth: int) -> Any:
     name = f"t{next(names)}"
-    kinds = ["leaf", "leaf", "Pause"]
+    kinds = ["leaf", "leaf", "Pause", "Approval"]
     if depth:
         kinds += ["Sequential", "Parallel", "ForEach", "If", "AllowFailure"]
     kind = draw(st.sampled_from(kinds))
@@ -38,8 +38,8 @@ def tasks(draw: Any, names: Any, depth: int) -> Any:
         extra["retry"] = {"type": "constant", "interval": "PT1S", "maxAttempts": 2}
     if kind == "leaf":
         return {"run": name, **extra}
-    if kind == "Pause":
-        return {"Pause": name}
+    if kind in ("Pause", "Approval"):
+        return {kind: name}
     children = draw(task_lists(names, depth - 1))
     node: dict[str, Any] = {kind: name, **extra}
     if kind == "ForEach":
@@ -67,6 +67,7 @@ def documents(draw: Any) -> str:
 
 
 ACTIONS = ["release", "release", "release", "kill", "resume", "restart", "move", "pause", "lose", "repeat"]
+ACTIONS += ["review", "mark", "load"]
 
 
 def check(run: Run) -> None:
@@ -137,6 +138,14 @@ def _act(run: Run, action: str, choice: int) -> None:
             run.restart()
         case "move":
             run.move(seconds=2)
+        case "review":
+            simulation.send(on.ReviewGiven(execution_id=run.id, approved=choice % 3 > 0))
+        case "mark" if run.ledger.runs and not simulation.held:
+            each = list(run.ledger.runs.values())[choice % len(run.ledger.runs)]
+            state = ENDS[choice % len(ENDS)]
+            simulation.send(on.TaskRunMarked(execution_id=run.id, task_run_id=each.id, state=state))
+        case "load":
+            simulation.send(on.ExecutionLoaded(execution_id=run.id))
         case "pause":
             simulation.send(on.PauseRequested(execution_id=run.id))
         case "lose" if simulation.held:
@@ -162,5 +171,6 @@ def _finish(run: Run) -> None:
             run.simulation.release(min(run.simulation.held))
         elif run.state is State.PAUSED:
             run.resume()
+            run.simulation.send(on.ReviewGiven(execution_id=run.id, approved=True))
         else:
             run.move(seconds=2)
