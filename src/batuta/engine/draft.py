@@ -193,6 +193,9 @@ class Draft:
         for undo in reversed(self._undo):
             undo()
         self._undo.clear()
+        if self._removed:
+            # Taking runs out has exchanged the indexes that earlier changes of the step knew.
+            self.ledger.reindex()
 
     def to_step(self) -> Step:
         """What this step changed and asks for."""

@@ -32,21 +32,24 @@ class Ledger:
         self.outer = outer
         """The execution around an iteration of a Loop: its names are visible inside."""
         self.outline = outline
+        self.forms: dict[str, Any] = {}
+        """Run forms of flowables under way, by run id."""
+        self.complaints: set[str] = set()
+        """What was logged once and shall not be logged again."""
+        self._index(runs)
+
+    def _index(self, runs: Iterable[TaskRun]) -> None:
         self.runs: dict[str, TaskRun] = {}
         """By id, in order of creation."""
         self.outputs: dict[str, Any] = {}
         """What expressions see as `outputs` (flow spec §10)."""
         self.states: dict[str, Any] = {}
         """What expressions see as `tasks`."""
-        self._state_owners: dict[tuple[str, str | None], int] = {}
         self.open_flowables: set[str] = set()
         """Ids of flowable runs that have not ended."""
         self.open_leaves: set[str] = set()
         """Ids of all other runs that have not ended."""
-        self.forms: dict[str, Any] = {}
-        """Run forms of flowables under way, by run id."""
-        self.complaints: set[str] = set()
-        """What was logged once and shall not be logged again."""
+        self._state_owners: dict[tuple[str, str | None], int] = {}
         self._tallies: dict[tuple[str | None, str], Tally] = {}
         self._by_name: dict[tuple[str | None, str, str | None], str] = {}
         self._children: dict[str | None, list[str]] = {}
@@ -161,14 +164,13 @@ class Ledger:
         """Take runs out, as a restart does, and build the indexes anew; gives what undoes it."""
         before = dict(self.runs)
         gone = set(run_ids)
-        self._rebuild([run for run in before.values() if run.id not in gone])
-        return lambda: self._rebuild(list(before.values()))
+        self.reindex(run for run in before.values() if run.id not in gone)
+        return lambda: self.reindex(before.values())
 
-    def _rebuild(self, runs: list[TaskRun]) -> None:
-        forms, complaints = self.forms, self.complaints
-        self.__init__(self.execution, self.outline, sorted(runs, key=lambda run: run.ordinal), self.outer)  # type: ignore[misc]
-        self.forms = {run_id: form for run_id, form in forms.items() if run_id in self.runs}
-        self.complaints = complaints
+    def reindex(self, runs: Iterable[TaskRun] | None = None) -> None:
+        """Build the indexes anew, of these runs or of the present ones."""
+        self._index(sorted(self.runs.values() if runs is None else runs, key=lambda run: run.ordinal))
+        self.forms = {run_id: form for run_id, form in self.forms.items() if run_id in self.runs}
 
     def replace_execution(self, execution: Execution) -> Undo:
         """Exchange the execution's row; gives what undoes it."""
