@@ -6,9 +6,11 @@ import pytest
 
 from batuta import expr
 from batuta.engine import events as on
+from batuta.engine.draft import Draft
 from batuta.engine.ledger import Ledger
+from batuta.engine.world import World
 from batuta.model.state import State
-from batuta.testing.run import Run, Simulation
+from batuta.testing.run import Outcome, Run, Simulation
 from tests.support.shorthand import flow
 
 GATE = expr.Fact("kv", ("gate", None, True))
@@ -75,3 +77,17 @@ def test_a_missing_fact_in_the_middle_of_a_step_undoes_all_of_it():
     assert ledger.execution.state.current is State.CREATED
     assert ledger.runs == {}
     assert ledger.states == {}
+
+
+def test_changes_before_and_after_runs_are_taken_away_are_undone():
+    simulation = Simulation(flow("tasks: [{Parallel: p, tasks: [a, b]}]"), given={"b": Outcome(held=True)})
+    run = simulation.start()
+    before = picture(run.ledger)
+    draft = Draft(run.ledger, now=simulation.now, facts=None, world=World())
+
+    draft.move(run.run("b"), State.WARNING, outputs={"x": 1})
+    draft.remove([run.run("a")])
+    draft.move(run.run("b"), State.RETRYING)
+    draft.rollback()
+
+    assert picture(run.ledger) == before
