@@ -54,6 +54,9 @@ class Entry:
         self.key = key
         self.value = value
 
+    def __str__(self) -> str:
+        return f"{self.key}={self.value}"
+
 
 def to_float(value: float) -> Float:
     """`value` rounded to single precision; too large becomes infinite."""

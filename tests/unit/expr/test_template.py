@@ -181,3 +181,11 @@ def test_uses_of_names_have_kinds_and_places():
         ("variable", "x", (), 2, 28, True),
         ("kv", "k", (), 2, 41, False),
     ]
+
+
+def test_an_error_about_an_entry_of_a_map_shows_the_entry():
+    with pytest.raises(expr.ExpressionError) as raised:
+        expr.render("{% for e in m %}{{ e + e }}{% endfor %}", {"m": {"k": 1}})
+
+    assert "k=1" in str(raised.value)
+    assert "object at" not in str(raised.value)
