@@ -252,9 +252,6 @@ def describe(value: Any) -> str:
 
     if value is None:
         return "null"
-    if type(value).__str__ is object.__str__ and type(value).__repr__ is object.__repr__:
-        # What has no text of its own would show the program's insides.
-        return type_name(value)
     text = repr(value) if isinstance(value, str) else f"{value!s:.200}"
     if len(text) > _MOST_SHOWN:
         text = text[: _MOST_SHOWN - 1] + "…"
