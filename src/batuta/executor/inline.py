@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
@@ -36,7 +35,7 @@ class InlineAttempt(Levels, Kinds):
         self._facts = facts
         self._chance = Chance(f"{command.run.id}/{command.run.token}", world.options(now))
         self._now = now
-        self.names: Mapping[str, Any] = Names(ledger, world, command.run)
+        self.names: Names = Names(ledger, world, command.run)
         self._masker = self._secrets_of(ledger, facts)
         self.lines: list[LogLine] = []
         self.measurements: list[Metric] = []
@@ -61,7 +60,7 @@ class InlineAttempt(Levels, Kinds):
         """Render a template in the context of the run."""
         if not expr.is_template(template):
             return str(template)
-        names = self.names if not extra else Names(self._ledger, self.names.world, self._run, extra)  # type: ignore[attr-defined]
+        names = self.names.extended(**extra) if extra else self.names
         return expr.render(template, names, self._facts, self._chance.options())
 
     def write(self, level: LogLevel, message: str) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import litestar
+from litestar.enums import HttpMethod
 
 PREFIX = "/api/v1"
 """Put before each path here: a Litestar `Router` would copy every handler, a third of the start."""
@@ -26,6 +27,12 @@ def post(path: str | Sequence[str], *, status_code: int = 200) -> Decorator:
 def put(path: str | Sequence[str], *, status_code: int = 200) -> Decorator:
     """Serve PUT."""
     return litestar.put(_placed(path), status_code=status_code)
+
+
+def get_post_put(path: str | Sequence[str], *, status_code: int = 200) -> Decorator:
+    """Serve GET, POST and PUT alike."""
+    methods = [HttpMethod.GET, HttpMethod.POST, HttpMethod.PUT]
+    return litestar.route(_placed(path), http_method=methods, status_code=status_code)
 
 
 def delete(path: str | Sequence[str], *, status_code: int = 200) -> Decorator:

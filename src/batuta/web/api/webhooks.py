@@ -23,7 +23,7 @@ from batuta.model.state import State
 from batuta.plugin.trigger import Trigger
 from batuta.store.batch import Batch
 from batuta.web import forms, query, waiting
-from batuta.web.routes import get, post, put
+from batuta.web.routes import get_post_put
 from batuta.web.shapes import execution as shape
 from batuta.web.site import GivenSite, Site
 
@@ -198,40 +198,16 @@ def _text(outputs: Json) -> bytes:
     return msgspec.json.encode(outputs)
 
 
-@get(_PATHS)
-async def call_by_get(
+@get_post_put(_PATHS)
+async def call(
     request: Request[Any, Any, Any],
     namespace: FromPath[str],
     flow_id: FromPath[str],
     key: FromPath[str],
     site: GivenSite,
 ) -> Response[bytes]:
-    """Start a flow by GET."""
+    """Start a flow by its webhook."""
     return await _called(request, namespace, flow_id, key, site)
 
 
-@post(_PATHS)
-async def call_by_post(
-    request: Request[Any, Any, Any],
-    namespace: FromPath[str],
-    flow_id: FromPath[str],
-    key: FromPath[str],
-    site: GivenSite,
-) -> Response[bytes]:
-    """Start a flow by POST."""
-    return await _called(request, namespace, flow_id, key, site)
-
-
-@put(_PATHS)
-async def call_by_put(
-    request: Request[Any, Any, Any],
-    namespace: FromPath[str],
-    flow_id: FromPath[str],
-    key: FromPath[str],
-    site: GivenSite,
-) -> Response[bytes]:
-    """Start a flow by PUT."""
-    return await _called(request, namespace, flow_id, key, site)
-
-
-ROUTES = [call_by_get, call_by_post, call_by_put]
+ROUTES = [call]
