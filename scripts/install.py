@@ -5,6 +5,7 @@ an old Python would refuse before it can be told what is wrong. `run` installs w
 also what the checks and the tests need.
 """
 
+import glob
 import hashlib
 import os
 import shutil
@@ -15,6 +16,17 @@ LEAST_PYTHON = (3, 11)
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 VENV = os.path.join(ROOT, ".venv")
 PYTHON = os.path.join(VENV, "bin", "python")
+PROGRAMS_OF_TESTS = {
+    "initdb": "postgresql",
+    "mariadbd": "mariadb-server",
+    "mosquitto": "mosquitto",
+    "nats-server": "nats-server",
+    "node": "nodejs",
+    "rabbitmq-server": "rabbitmq-server",
+    "redis-server": "redis-server",
+}
+"""What the tests start, and the Debian package that brings it."""
+
 CONSTRAINTS = os.path.join(ROOT, "ci", "constraints.txt")
 
 
@@ -28,7 +40,7 @@ def main():
             f"install a newer one and call `make PYTHON=python3.11 {purpose}`."
         )
     if purpose == "test":
-        need_node()
+        need_programs()
     make_venv()
     install(purpose)
 
@@ -43,24 +55,34 @@ def may_install_packages():
     return hasattr(os, "geteuid") and os.geteuid() == 0 and shutil.which("apt-get") is not None
 
 
-def apt_install(package):
-    """Install a Debian package; False when that failed."""
-    print("installing the Debian package " + package, flush=True)
+def apt_install(*packages):
+    """Install Debian packages; False when that failed."""
+    print("installing the Debian packages " + " ".join(packages), flush=True)
     environment = dict(os.environ, DEBIAN_FRONTEND="noninteractive")
     for command in (
         ["apt-get", "update", "-qq"],
-        ["apt-get", "install", "-y", "-qq", "--no-install-recommends", package],
+        ["apt-get", "install", "-y", "-qq", "--no-install-recommends", *packages],
     ):
         if subprocess.run(command, env=environment, stdout=subprocess.DEVNULL, check=False).returncode:
             return False
     return True
 
 
-def need_node():
-    """The tests of Node scripts need Node."""
-    if shutil.which("node") or (may_install_packages() and apt_install("nodejs")):
+def need_programs():
+    """The tests meet real servers; each of them is started by its tests, on a free port of this machine."""
+    missing = [package for program, package in PROGRAMS_OF_TESTS.items() if not is_there(program)]
+    if not missing or (may_install_packages() and apt_install(*missing)):
         return
-    stop("The tests of Node scripts need `node`: install it, on Debian with `sudo apt-get install nodejs`.")
+    packages = " ".join(missing)
+    stop(
+        f"The tests need programs that are not here: install them, on Debian with `sudo apt-get install {packages}`."
+    )
+
+
+def is_there(program):
+    """A program is on the path, or where Debian keeps servers."""
+    folders = [os.environ.get("PATH", os.defpath), "/usr/sbin", *glob.glob("/usr/lib/postgresql/*/bin")]
+    return shutil.which(program, path=os.pathsep.join(folders)) is not None
 
 
 def make_venv():
