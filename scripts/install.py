@@ -75,7 +75,8 @@ def need_programs():
         return
     packages = " ".join(missing)
     stop(
-        f"The tests need programs that are not here: install them, on Debian with `sudo apt-get install {packages}`."
+        "The tests need programs that are not here: install them, "
+        f"on Debian with `sudo apt-get install {packages}`."
     )
 
 
