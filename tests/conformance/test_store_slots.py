@@ -104,3 +104,13 @@ async def test_queues_are_found_by_flow_oldest_first(store):
 
     assert [each.id for each in await store.executions.queued(KEY, 3)] == ["e9", "e8", "e7"]
     assert set(await store.executions.queues()) == {KEY, FlowKey("company.team", "other")}
+
+
+async def test_those_that_count_against_a_limit_are_found_oldest_first(store):
+    rows = (made("e3", start=3), made("e1", start=1), made("e2", State.CREATED, State.PAUSED, start=2))
+    await ask(store, "e1", "e3", limit=9, rows=rows)
+    await ask(store, rows=(made("loop", State.CREATED, State.RUNNING, kind=ExecutionKind.LOOP),))
+    await ask(store, rows=(made("queued", State.CREATED, State.QUEUED),))
+
+    assert [each.id for each in await store.executions.holders(KEY, 10)] == ["e1", "e2", "e3"]
+    assert [each.id for each in await store.executions.holders(KEY, 1)] == ["e1"]

@@ -87,6 +87,26 @@ async def test_a_new_attempt_waits_although_the_old_one_was_leased(store):
     assert (again.token, again.worker_id) == (2, "w2")
 
 
+async def test_who_has_what_and_what_waits_before_it_can_be_told(store):
+    await store.commit(Batch(jobs=[job(f"run{n}", created_at=at(n)) for n in range(5)]))
+    await store.jobs.claim("w1", 2, at(30))
+
+    waiting = await store.jobs.of_task_run("run4")
+
+    assert waiting == job("run4", created_at=at(4))
+    assert await store.jobs.ahead(waiting) == 2
+    assert await store.jobs.taken() == {"w1": 2}
+    assert (await store.jobs.of_task_run("run0")).worker_id == "w1"
+    assert await store.jobs.of_task_run("nobody") is None
+
+
+async def test_timers_of_one_execution(store):
+    mine = [timer("a", 30), timer("b", 10), timer("timeout", 20, task_run_id=None, token=4)]
+    await store.commit(Batch(timers=[*mine, timer("x", 7, execution_id="e2")]))
+
+    assert await store.timers.of_execution("e1") == [mine[1], mine[2], mine[0]]
+
+
 async def test_timers_come_earliest_first(store):
     timers = [timer("a", 30), timer("b", 10), timer("timeout", 20, task_run_id=None, token=4)]
     await store.commit(Batch(timers=timers))

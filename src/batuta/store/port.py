@@ -123,6 +123,9 @@ class Executions(Protocol):
     async def queued(self, key: FlowKey, most: int) -> list[Execution]:
         """Executions of a flow that wait for a slot, those that wait longest first."""
 
+    async def holders(self, key: FlowKey, most: int) -> list[Execution]:
+        """Executions of a flow that count against its limit, oldest first."""
+
     async def queues(self) -> list[FlowKey]:
         """Flows of which executions wait for a slot."""
 
@@ -154,12 +157,24 @@ class Jobs(Protocol):
     async def waiting(self) -> int:
         """How many jobs nobody has taken."""
 
+    async def of_task_run(self, task_run_id: str) -> Job | None:
+        """The attempt of a task run that waits for a worker, or is leased by one."""
+
+    async def ahead(self, job: Job) -> int:
+        """How many jobs that nobody has taken are older than this one."""
+
+    async def taken(self) -> dict[str, int]:
+        """How many jobs each worker has leased."""
+
 
 class Timers(Protocol):
     """Delays that were written down."""
 
     async def all(self) -> list[Timer]:
         """Every timer, earliest first."""
+
+    async def of_execution(self, execution_id: str) -> list[Timer]:
+        """Those of one execution, earliest first."""
 
 
 class Events(Protocol):

@@ -61,6 +61,11 @@ class SqliteExecutions:
         found = self._access.readers.few(SQL.queued_executions, (key.namespace, key.id, most))
         return [_execution_of(row) for row in found]
 
+    async def holders(self, key: FlowKey, most: int) -> list[Execution]:
+        """Executions of a flow that count against its limit, oldest first."""
+        found = self._access.readers.few(SQL.slot_holders, (key.namespace, key.id, most))
+        return [_execution_of(row) for row in found]
+
     async def queues(self) -> list[FlowKey]:
         """Flows of which executions wait for a slot."""
         return [FlowKey(*row) for row in self._access.readers.few(SQL.queues, ())]

@@ -87,6 +87,20 @@ FROM jobs WHERE worker_id IS NOT NULL AND worker_id <> ? ORDER BY created_at, id
 -- Attempts that nobody has.
 SELECT count(*) FROM jobs WHERE worker_id IS NULL;
 
+-- name: job_of_task_run
+-- The attempt of one task run.
+SELECT task_run_id, execution_id, task_id, token, attempt, namespace, flow_id, revision, created_at,
+       after_execution, worker_id, leased_until
+FROM jobs WHERE task_run_id = ?;
+
+-- name: jobs_ahead
+-- Attempts that nobody has and that are older than an instant.
+SELECT count(*) FROM jobs WHERE worker_id IS NULL AND created_at < ?;
+
+-- name: jobs_by_worker
+-- How many attempts each worker has.
+SELECT worker_id, count(*) FROM jobs WHERE worker_id IS NOT NULL GROUP BY worker_id;
+
 -- name: put_timer
 -- A delay; set anew when it exists.
 INSERT INTO timers (execution_id, task_run_id, timer, at, token) VALUES (?, ?, ?, ?, ?)
@@ -107,6 +121,10 @@ DELETE FROM timers WHERE execution_id = ? AND task_run_id = ? AND timer = ? AND 
 -- name: all_timers
 -- Every delay, earliest first.
 SELECT execution_id, task_run_id, timer, at, token FROM timers ORDER BY at;
+
+-- name: timers_of_execution
+-- The delays of one execution, earliest first.
+SELECT execution_id, task_run_id, timer, at, token FROM timers WHERE execution_id = ? ORDER BY at;
 
 -- name: add_event
 -- An accepted event. The id is given: it is the answer to whoever posted it.
@@ -173,6 +191,13 @@ WHERE trigger_execution_id = ? AND trigger_task_run_id IS NOT NULL ORDER BY star
 -- Executions of a flow that wait for a slot, those that wait longest first.
 SELECT body FROM executions INDEXED BY executions_by_state
 WHERE state = 'QUEUED' AND namespace = ? AND flow_id = ? ORDER BY started_at, id LIMIT ?;
+
+-- name: slot_holders
+-- Executions of a flow that count against its limit, oldest first; the same ones as in `take_slot`.
+SELECT body FROM executions INDEXED BY executions_unsettled
+WHERE settled = 0 AND namespace = ? AND flow_id = ? AND kind <> 'LOOP'
+  AND (slot OR state IN ('RUNNING', 'PAUSED', 'RETRYING', 'RESTARTED', 'BREAKPOINT', 'KILLING'))
+ORDER BY started_at, id LIMIT ?;
 
 -- name: queues
 -- Flows of which executions wait for a slot.

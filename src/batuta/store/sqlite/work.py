@@ -45,6 +45,20 @@ class SqliteJobs:
         [(count,)] = await self._access.readers.all(SQL.count_waiting_jobs)
         return int(count)
 
+    async def of_task_run(self, task_run_id: str) -> Job | None:
+        """The attempt of a task run that waits for a worker, or is leased by one."""
+        row = self._access.readers.row(SQL.job_of_task_run, (task_run_id,))
+        return rows.job_of(row) if row else None
+
+    async def ahead(self, job: Job) -> int:
+        """How many jobs that nobody has taken are older than this one."""
+        [(count,)] = await self._access.readers.all(SQL.jobs_ahead, (micros(job.created_at),))
+        return int(count)
+
+    async def taken(self) -> dict[str, int]:
+        """How many jobs each worker has leased."""
+        return dict(await self._access.readers.all(SQL.jobs_by_worker))
+
 
 class SqliteTimers:
     """See `batuta.store.port.Timers`."""
@@ -55,6 +69,11 @@ class SqliteTimers:
     async def all(self) -> list[Timer]:
         """Every timer, earliest first."""
         return [rows.timer_of(row) for row in await self._access.readers.all(SQL.all_timers)]
+
+    async def of_execution(self, execution_id: str) -> list[Timer]:
+        """Those of one execution, earliest first."""
+        found = await self._access.readers.all(SQL.timers_of_execution, (execution_id,))
+        return [rows.timer_of(row) for row in found]
 
 
 class SqliteEvents:
