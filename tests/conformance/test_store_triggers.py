@@ -10,8 +10,18 @@ from msgspec.structs import replace
 from batuta.errors import AlreadyFired, InvalidRequest, Outdated
 from batuta.model.flow import FlowKey
 from batuta.model.labels import Label
+from batuta.model.records import KvEntry, KvType
 from batuta.model.state import State
-from batuta.model.trigger import Backfill, Firing, ReadFlow, TriggerKey, TriggerKind, TriggerRecord, Window
+from batuta.model.trigger import (
+    Backfill,
+    Firing,
+    ReadFlow,
+    TriggerJob,
+    TriggerKey,
+    TriggerKind,
+    TriggerRecord,
+    Window,
+)
 from batuta.store.batch import Batch
 from tests.conformance.samples import NOON, at, execution, flow, having, history, sorted_by, where
 
@@ -205,3 +215,105 @@ async def test_records_can_be_searched(store):
     assert await found(sorted_by("nextExecutionDate", descending=True)) == ["b", "c", "a"]
     with pytest.raises(InvalidRequest):
         await found(where("state", "EQUALS", "RUNNING"))
+
+
+# Jobs of triggers
+
+
+KEY = TriggerKey("company.team", "hello", "each")
+
+
+def job(trigger_id: str = "each", since: float = 0, **given: Any) -> TriggerJob:
+    return TriggerJob(
+        namespace="company.team", flow_id="hello", trigger_id=trigger_id, revision=1, since=at(since), **given
+    )
+
+
+async def claim(store, worker: str = "w1", most: int = 10, now: float = 1, until: float = 30):
+    return await store.triggers.claim_jobs(worker, most, at(now), at(until))
+
+
+async def test_an_evaluation_is_leased_by_one_worker_at_a_time(store):
+    await store.commit(Batch(trigger_jobs=[job("b", 1), job("a", 0), job("c", 2)]))
+
+    assert [each.trigger_id for each in await claim(store, "w1", most=2)] == ["a", "b"]
+    [third] = await claim(store, "w2")
+    assert (third.trigger_id, third.worker_id, third.leased_until, third.since) == ("c", "w2", at(30), at(2))
+    assert await claim(store, "w3") == []
+
+
+async def test_an_evaluation_whose_lease_ran_out_is_taken_again_under_another_token(store):
+    await store.commit(Batch(trigger_jobs=[job()]))
+    [first] = await claim(store, "w1", until=30)
+    [second] = await claim(store, "w2", now=31, until=60)
+
+    assert second.token > first.token
+    assert await store.triggers.renew_jobs("w1", at(90)) == []
+    assert [each.leased_until for each in await store.triggers.renew_jobs("w2", at(90))] == [at(90)]
+    with pytest.raises(Outdated):
+        await store.commit(Batch(ended_trigger_jobs=[(KEY, first.token)]))
+    with pytest.raises(Outdated):
+        await store.commit(Batch(held_trigger_jobs=[(KEY, first.token)]))
+    await store.commit(Batch(held_trigger_jobs=[(KEY, second.token)]))
+    await store.commit(Batch(ended_trigger_jobs=[(KEY, second.token)]))
+    assert await store.triggers.job(KEY) is None
+
+
+async def test_a_batch_of_a_worker_that_lost_its_evaluation_is_refused_as_a_whole(store):
+    await store.commit(Batch(trigger_jobs=[job()]))
+    [held] = await claim(store)
+    await store.commit(Batch(trigger_jobs=[job(since=5)]))
+
+    with pytest.raises(Outdated):
+        await store.commit(
+            Batch(
+                ended_trigger_jobs=[(KEY, held.token)], firings=[firing()], executions={"e1": execution("e1")}
+            )
+        )
+    assert not await store.triggers.has_fired(KEY, "noon")
+    assert await store.executions.get("e1") is None
+
+
+async def test_a_token_never_comes_again_after_its_evaluation_has_ended(store):
+    await store.commit(Batch(trigger_jobs=[job()]))
+    [first] = await claim(store)
+    await store.commit(Batch(ended_trigger_jobs=[(KEY, first.token)]))
+    await store.commit(Batch(trigger_jobs=[job(since=1)]))
+    [second] = await claim(store)
+    assert second.token > first.token
+
+
+async def test_evaluations_are_given_back(store):
+    await store.commit(Batch(trigger_jobs=[job("a"), job("b")]))
+    await claim(store, "w1", most=1)
+    await claim(store, "w2", most=1)
+
+    assert await store.triggers.release_jobs("w1") == 1
+    assert [each.trigger_id for each in await claim(store, "w3")] == ["a"]
+    assert await store.triggers.release_jobs() == 2
+    assert len(await claim(store, "w4")) == 2
+
+
+async def test_the_evaluation_of_a_trigger_goes_with_its_record(store):
+    await write(store, record())
+    await store.commit(Batch(trigger_jobs=[job()]))
+    await store.commit(Batch(removed_triggers=[KEY]))
+    assert await store.triggers.job(KEY) is None
+
+    await store.commit(Batch(trigger_jobs=[job()]))
+    await store.commit(Batch(removed_trigger_jobs=[KEY]))
+    assert await store.triggers.job(KEY) is None
+
+
+async def test_what_a_look_remembers_is_written_with_its_execution(store):
+    entry = KvEntry(
+        namespace="company.team", key="seen", type=KvType.JSON, value=[1], created_at=NOON, updated_at=NOON
+    )
+    await store.commit(Batch(kv=[entry], executions={"e1": execution("e1")}))
+    await store.commit(Batch(kv=[replace(entry, value=[1, 2])]))
+    found = await store.kv.get("company.team", "seen")
+    assert (found.value, found.version) == ([1, 2], 2)
+
+    with pytest.raises(Outdated):
+        await store.commit(Batch(kv=[replace(entry, value=[3])], held_trigger_jobs=[(KEY, 1)]))
+    assert (await store.kv.get("company.team", "seen")).value == [1, 2]

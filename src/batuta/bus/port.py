@@ -51,7 +51,29 @@ class TriggersChanged(Hint, frozen=True, kw_only=True):
     """Somebody has changed records of triggers: the next one may be due earlier."""
 
 
-AnyHint = JobsWaiting | StopAttempts | ExecutionChanged | LogsWritten | FlowSaved | TriggersChanged
+class TriggerJobsChanged(Hint, frozen=True, kw_only=True):
+    """There are evaluations of triggers that nobody has taken, or some that shall stop."""
+
+
+class TriggerStarted(Hint, frozen=True, kw_only=True):
+    """A worker has started an execution for a trigger, which is locked until that ends."""
+
+    namespace: str
+    flow_id: str
+    trigger_id: str
+    execution_id: str
+
+
+AnyHint = (
+    JobsWaiting
+    | StopAttempts
+    | ExecutionChanged
+    | LogsWritten
+    | FlowSaved
+    | TriggersChanged
+    | TriggerJobsChanged
+    | TriggerStarted
+)
 
 
 class Bus(Protocol):

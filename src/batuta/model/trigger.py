@@ -83,6 +83,12 @@ class TriggerRecord(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tru
     held: bool = False
     """The flow or its trigger is disabled in the flow's own text."""
     backfill: Backfill | None = None
+    failing_since: datetime | None = None
+    """When the first of the looks went wrong that have all gone wrong since; None while all is well."""
+    failures: int = 0
+    """How many they are."""
+    problem: str | None = None
+    """Why the last of them went wrong."""
     version: int = 0
     """Grows with each change; a change to another version than the present one is refused."""
 
@@ -95,6 +101,26 @@ class TriggerRecord(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tru
     def is_locked(self) -> bool:
         """It starts nothing until something under way has ended."""
         return self.execution_id is not None or self.evaluating_since is not None
+
+
+class TriggerJob(msgspec.Struct, frozen=True, kw_only=True):
+    """An evaluation of a trigger that waits for a worker, or is leased by one. A trigger has at most one."""
+
+    namespace: str
+    flow_id: str
+    trigger_id: str
+    revision: int
+    since: datetime
+    """`TriggerRecord.evaluating_since`."""
+    token: int = 0
+    """Given out by the store, another one with each lease: what comes under an older one is refused."""
+    worker_id: str | None = None
+    leased_until: datetime | None = None
+
+    @property
+    def key(self) -> TriggerKey:
+        """Which trigger."""
+        return TriggerKey(self.namespace, self.flow_id, self.trigger_id)
 
 
 class Firing(msgspec.Struct, frozen=True, kw_only=True):

@@ -9,8 +9,8 @@ import msgspec
 
 from batuta.engine.events import AnyEvent
 from batuta.model.execution import Execution, TaskRun
-from batuta.model.records import LogLine, Metric
-from batuta.model.trigger import Firing, ReadFlow, TriggerKey, TriggerRecord, Window
+from batuta.model.records import KvEntry, LogLine, Metric
+from batuta.model.trigger import Firing, ReadFlow, TriggerJob, TriggerKey, TriggerRecord, Window
 
 if TYPE_CHECKING:
     from batuta.model.flow import FlowRevision
@@ -91,6 +91,18 @@ class Batch(msgspec.Struct, kw_only=True):
     """Records to write: with `version` 0 new ones, else changed ones, for which it is the version that was
     read. A version that is no longer the present one is an `Outdated` error for the whole batch."""
     removed_triggers: list[TriggerKey] = []
+    """Their jobs go with them."""
+    trigger_jobs: list[TriggerJob] = []
+    """Evaluations for a worker; each takes the place of an older one of the same trigger."""
+    held_trigger_jobs: list[tuple[TriggerKey, int]] = []
+    """Jobs, by key and token, without which the batch is not to be written: an `Outdated` error for all of it
+    where one is gone or was leased anew."""
+    ended_trigger_jobs: list[tuple[TriggerKey, int]] = []
+    """The same, and they are removed."""
+    removed_trigger_jobs: list[TriggerKey] = []
+    """Jobs to remove, whoever has leased them."""
+    kv: list[KvEntry] = []
+    """Key-value entries to write, each as the next version of its key."""
     firings: list[Firing] = []
     """Occasions to note; one that was dealt with already is an `AlreadyFired` error for the whole batch."""
     windows: list[Window] = []
@@ -119,6 +131,11 @@ class Batch(msgspec.Struct, kw_only=True):
         self.slots += other.slots
         self.triggers += other.triggers
         self.removed_triggers += other.removed_triggers
+        self.trigger_jobs += other.trigger_jobs
+        self.held_trigger_jobs += other.held_trigger_jobs
+        self.ended_trigger_jobs += other.ended_trigger_jobs
+        self.removed_trigger_jobs += other.removed_trigger_jobs
+        self.kv += other.kv
         self.firings += other.firings
         self.windows += other.windows
         self.removed_windows += other.removed_windows

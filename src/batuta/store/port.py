@@ -17,7 +17,7 @@ from batuta.model.flow import FlowKey, FlowRevision
 from batuta.model.records import KvEntry, LogLine, Metric
 from batuta.model.state import State
 from batuta.model.task import LogLevel
-from batuta.model.trigger import TriggerKey, TriggerRecord, Window
+from batuta.model.trigger import TriggerJob, TriggerKey, TriggerRecord, Window
 from batuta.store.batch import Batch, Job, PostedEvent, Timer
 
 T = TypeVar("T")
@@ -286,6 +286,18 @@ class Triggers(Protocol):
     async def evaluating(self) -> list[TriggerRecord]:
         """Records that wait for the end of an evaluation."""
 
+    async def claim_jobs(self, worker_id: str, most: int, now: datetime, until: datetime) -> list[TriggerJob]:
+        """Lease up to `most` evaluations that nobody has, or whose lease has run out; oldest first."""
+
+    async def renew_jobs(self, worker_id: str, until: datetime) -> list[TriggerJob]:
+        """Prolong all leases of a worker; those that it still has."""
+
+    async def release_jobs(self, worker_id: str | None = None) -> int:
+        """Give back what a worker has leased, or what anybody has; how many there were."""
+
+    async def job(self, key: TriggerKey) -> TriggerJob | None:
+        """The evaluation of a trigger that waits for a worker, or is leased by one."""
+
     async def has_fired(self, key: TriggerKey, occasion: str) -> bool:
         """The trigger has dealt with an occasion."""
 
@@ -345,7 +357,7 @@ class Store(Protocol):
         Raises:
             AlreadyExists: a flow revision exists.
             AlreadyFired: a trigger has dealt with an occasion before.
-            Outdated: the record of a trigger was changed by somebody else.
+            Outdated: the record of a trigger was changed by somebody else, or its job is no longer held.
             StoreError: the database refused; nothing of this batch was written.
         """
 

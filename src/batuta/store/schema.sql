@@ -163,6 +163,19 @@ CREATE INDEX triggers_due ON triggers (due_at) WHERE due_at IS NOT NULL;
 
 CREATE INDEX triggers_locked ON triggers (execution_id) WHERE execution_id IS NOT NULL;
 
+CREATE TABLE trigger_jobs (
+	namespace TEXT NOT NULL,
+	flow_id TEXT NOT NULL,
+	trigger_id TEXT NOT NULL,
+	revision INTEGER NOT NULL,
+	since BIGINT NOT NULL,
+	token BIGINT NOT NULL,
+	worker_id TEXT,
+	leased_until BIGINT,
+	PRIMARY KEY (namespace, flow_id, trigger_id)
+)
+ WITHOUT ROWID;
+
 CREATE TABLE firings (
 	namespace TEXT NOT NULL,
 	flow_id TEXT NOT NULL,

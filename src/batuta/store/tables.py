@@ -209,6 +209,22 @@ triggers = Table(
 Index("triggers_due", triggers.c.due_at, sqlite_where=text("due_at IS NOT NULL"))
 Index("triggers_locked", triggers.c.execution_id, sqlite_where=text("execution_id IS NOT NULL"))
 
+trigger_jobs = Table(
+    "trigger_jobs",
+    metadata,
+    Column("namespace", Text, nullable=False),
+    Column("flow_id", Text, nullable=False),
+    Column("trigger_id", Text, nullable=False),
+    Column("revision", Integer, nullable=False),
+    Column("since", BigInteger, nullable=False),
+    Column("token", BigInteger, nullable=False),
+    Column("worker_id", Text),
+    Column("leased_until", BigInteger),
+    PrimaryKeyConstraint("namespace", "flow_id", "trigger_id"),
+    sqlite_with_rowid=False,
+)
+"""Evaluations of triggers on workers: looks of polling triggers, and realtime triggers that listen."""
+
 firings = Table(
     "firings",
     metadata,

@@ -14,6 +14,7 @@ from batuta.model.flow import FlowRevision
 from batuta.model.trigger import TriggerRecord
 from batuta.store.batch import Batch
 from batuta.store.sqlite import rows
+from batuta.store.sqlite.kv import put_entry
 from batuta.store.sqlite.rows import Row
 from batuta.store.sqlite.statements import SQL
 
@@ -43,7 +44,7 @@ class BatchWriter:
         Raises:
             AlreadyExists: a flow revision exists.
             AlreadyFired: a trigger has dealt with an occasion before.
-            Outdated: somebody else has changed the record of a trigger.
+            Outdated: somebody else has changed the record of a trigger, or leased its job.
         """
         for flow in batch.flows:
             self._add_flow(flow)
@@ -69,6 +70,8 @@ class BatchWriter:
             yield from self._many(
                 SQL.add_log, map(rows.log_row, range(first, self._last_log + 1), batch.logs)
             )
+        for entry in batch.kv:
+            put_entry(self._db, entry)
         if batch.metrics:
             yield from self._put(SQL.add_metric, batch.metrics, rows.metric_row)
         # A job that was made and ended within one batch is gone; one that follows an ended attempt stays.
@@ -98,6 +101,7 @@ class BatchWriter:
             raise AlreadyExists(f"Revision {flow.revision} of the flow {flow.key} exists already") from error
 
     def _write_triggers(self, batch: Batch) -> Generator[None, None, None]:
+        self._write_trigger_jobs(batch)
         for firing in batch.firings:
             try:
                 self._db.execute(SQL.add_firing, rows.firing_row(firing))
@@ -110,6 +114,7 @@ class BatchWriter:
             self._put_trigger(record)
         if batch.removed_triggers:
             yield from self._many(SQL.remove_trigger, batch.removed_triggers)
+            yield from self._many(SQL.remove_trigger_job, batch.removed_triggers)
         for namespace, flow_id, name in batch.removed_windows:
             if name is None:
                 self._db.execute(SQL.remove_windows_of_flow, (namespace, flow_id))
@@ -122,6 +127,18 @@ class BatchWriter:
                 SQL.put_read_flow,
                 ((each.namespace, each.flow_id, each.revision, each.listens) for each in batch.read_flows),
             )
+
+    def _write_trigger_jobs(self, batch: Batch) -> None:
+        for key, token in batch.held_trigger_jobs:
+            if self._db.execute(SQL.hold_trigger_job, (*key, token)).fetchone() is None:
+                raise Outdated(f"The evaluation of the trigger {key} is no longer held")
+        for key, token in batch.ended_trigger_jobs:
+            if not self._db.execute(SQL.end_trigger_job, (*key, token)).rowcount:
+                raise Outdated(f"The evaluation of the trigger {key} is no longer held")
+        if batch.removed_trigger_jobs:
+            self._db.executemany(SQL.remove_trigger_job, batch.removed_trigger_jobs)
+        if batch.trigger_jobs:
+            self._db.executemany(SQL.put_trigger_job, map(rows.trigger_job_row, batch.trigger_jobs))
 
     def _put_trigger(self, record: TriggerRecord) -> None:
         values = rows.trigger_values(replace(record, version=record.version + 1))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Generator
 from datetime import datetime
 
@@ -32,21 +33,11 @@ class SqliteKv:
         A key that is alive keeps its `created_at`. Whether the present entry has expired is judged at the
         new one's `updated_at`.
         """
-        db = self._access.db
 
         def write() -> Generator[None, None, bool]:
-            row = db.execute(SQL.kv_entry, (entry.namespace, entry.key)).fetchone()
-            present = rows.kv_of(row) if row else None
-            is_alive = present is not None and not (
-                present.expires_at and present.expires_at <= entry.updated_at
-            )
-            if is_alive and not overwrite:
-                return False
-            version = present.version + 1 if present else 1
-            created_at = present.created_at if present and is_alive else entry.created_at
-            db.execute(SQL.put_kv, rows.kv_row(replace(entry, version=version, created_at=created_at)))
+            written = put_entry(self._access.db, entry, overwrite=overwrite)
             yield
-            return True
+            return written
 
         return await self._access.write(write)
 
@@ -66,3 +57,16 @@ class SqliteKv:
     async def purge(self, now: datetime) -> int:
         """Remove expired entries; how many there were."""
         return await self._access.execute(SQL.purge_kv, (micros(now),), slow=True)
+
+
+def put_entry(db: sqlite3.Connection, entry: KvEntry, *, overwrite: bool = True) -> bool:
+    """Write an entry within a transaction; False when the key is alive and shall not be overwritten."""
+    row = db.execute(SQL.kv_entry, (entry.namespace, entry.key)).fetchone()
+    present = rows.kv_of(row) if row else None
+    is_alive = present is not None and not (present.expires_at and present.expires_at <= entry.updated_at)
+    if is_alive and not overwrite:
+        return False
+    version = present.version + 1 if present else 1
+    created_at = present.created_at if present and is_alive else entry.created_at
+    db.execute(SQL.put_kv, rows.kv_row(replace(entry, version=version, created_at=created_at)))
+    return True

@@ -14,7 +14,7 @@ from batuta.model.flow import FlowRevision
 from batuta.model.labels import Label, Labels
 from batuta.model.records import KvEntry, KvType, LogLine, Metric
 from batuta.model.task import LogLevel
-from batuta.model.trigger import Firing, TriggerRecord, Window
+from batuta.model.trigger import Firing, TriggerJob, TriggerRecord, Window
 from batuta.store.batch import Job, Timer
 from batuta.store.port import StoredLine
 
@@ -301,6 +301,27 @@ def trigger_values(record: TriggerRecord) -> Row:
         None if is_held else next_at,
         record.version,
         encode(record),
+    )
+
+
+def trigger_job_row(job: TriggerJob) -> Row:
+    """For `put_trigger_job`."""
+    # The token of a trigger's first job: the instant, so that it never comes again after the row is gone.
+    return (*job.key, job.revision, micros(job.since), micros(job.since))
+
+
+def trigger_job_of(row: Row) -> TriggerJob:
+    """A row of `trigger_jobs`."""
+    namespace, flow_id, trigger_id, revision, since, token, worker_id, leased_until = row
+    return TriggerJob(
+        namespace=namespace,
+        flow_id=flow_id,
+        trigger_id=trigger_id,
+        revision=revision,
+        since=instant(since),
+        token=token,
+        worker_id=worker_id,
+        leased_until=instant_or_none(leased_until),
     )
 
 

@@ -302,6 +302,47 @@ FROM triggers WHERE execution_id IS NOT NULL;
 SELECT CAST('[' || coalesce(group_concat(body, ','), '') || ']' AS BLOB)
 FROM triggers WHERE locked AND execution_id IS NULL;
 
+-- name: put_trigger_job
+-- An evaluation of a trigger for a worker; it takes the place of an older one, whose holder loses it.
+INSERT INTO trigger_jobs (namespace, flow_id, trigger_id, revision, since, token) VALUES (?, ?, ?, ?, ?, ?)
+ON CONFLICT (namespace, flow_id, trigger_id) DO UPDATE SET revision = excluded.revision, since = excluded.since,
+    token = max(token + 1, excluded.token), worker_id = NULL, leased_until = NULL;
+
+-- name: claim_trigger_jobs
+-- Lease evaluations that nobody has, or whose lease has run out, oldest first.
+UPDATE trigger_jobs SET worker_id = ?1, leased_until = ?2, token = token + 1
+WHERE (namespace, flow_id, trigger_id) IN (
+    SELECT namespace, flow_id, trigger_id FROM trigger_jobs
+    WHERE worker_id IS NULL OR leased_until < ?3 ORDER BY since LIMIT ?4)
+RETURNING namespace, flow_id, trigger_id, revision, since, token, worker_id, leased_until;
+
+-- name: renew_trigger_jobs
+-- Prolong the leases of a worker, and give them.
+UPDATE trigger_jobs SET leased_until = ? WHERE worker_id = ?
+RETURNING namespace, flow_id, trigger_id, revision, since, token, worker_id, leased_until;
+
+-- name: release_trigger_jobs
+-- Give back the leases of a worker, or all.
+UPDATE trigger_jobs SET worker_id = NULL, leased_until = NULL, token = token + 1
+WHERE worker_id IS NOT NULL AND (?1 IS NULL OR worker_id = ?1);
+
+-- name: trigger_job
+-- The evaluation of one trigger.
+SELECT namespace, flow_id, trigger_id, revision, since, token, worker_id, leased_until
+FROM trigger_jobs WHERE namespace = ? AND flow_id = ? AND trigger_id = ?;
+
+-- name: hold_trigger_job
+-- Whether an evaluation is still leased under a token.
+SELECT 1 FROM trigger_jobs WHERE namespace = ? AND flow_id = ? AND trigger_id = ? AND token = ?;
+
+-- name: end_trigger_job
+-- An evaluation that came to its end.
+DELETE FROM trigger_jobs WHERE namespace = ? AND flow_id = ? AND trigger_id = ? AND token = ?;
+
+-- name: remove_trigger_job
+-- An evaluation that nobody wants any more.
+DELETE FROM trigger_jobs WHERE namespace = ? AND flow_id = ? AND trigger_id = ?;
+
 -- name: add_firing
 -- That an occasion was dealt with; a second time is refused by the primary key.
 INSERT INTO firings (namespace, flow_id, trigger_id, occasion, at, execution_id) VALUES (?, ?, ?, ?, ?, ?);

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Generator
 from datetime import datetime
 
 from batuta.model.execution import Execution
 from batuta.model.flow import FlowKey
-from batuta.model.trigger import TriggerKey, TriggerRecord, Window
+from batuta.model.trigger import TriggerJob, TriggerKey, TriggerRecord, Window
 from batuta.store.port import Page, Search
 from batuta.store.sqlite import rows
 from batuta.store.sqlite.access import Access
@@ -53,6 +54,33 @@ class SqliteTriggers:
         """Records that wait for the end of an evaluation."""
         [[every]] = await self._access.readers.all(SQL.evaluating_triggers)
         return rows.decode_triggers(every)
+
+    async def claim_jobs(self, worker_id: str, most: int, now: datetime, until: datetime) -> list[TriggerJob]:
+        """Lease evaluations that nobody has, or whose lease has run out."""
+        values = (worker_id, micros(until), micros(now), most)
+        found = await self._jobs(SQL.claim_trigger_jobs, values)
+        return sorted(found, key=lambda job: job.since)
+
+    async def renew_jobs(self, worker_id: str, until: datetime) -> list[TriggerJob]:
+        """Prolong all leases of a worker; those that it still has."""
+        return await self._jobs(SQL.renew_trigger_jobs, (micros(until), worker_id))
+
+    async def _jobs(self, sql: str, values: tuple[object, ...]) -> list[TriggerJob]:
+        def write() -> Generator[None, None, list[TriggerJob]]:
+            found = self._access.db.execute(sql, values).fetchall()
+            yield
+            return [rows.trigger_job_of(row) for row in found]
+
+        return await self._access.write(write)
+
+    async def release_jobs(self, worker_id: str | None = None) -> int:
+        """Give back what a worker has leased, or what anybody has."""
+        return await self._access.execute(SQL.release_trigger_jobs, (worker_id,))
+
+    async def job(self, key: TriggerKey) -> TriggerJob | None:
+        """The evaluation of a trigger."""
+        row = self._access.readers.row(SQL.trigger_job, tuple(key))
+        return rows.trigger_job_of(row) if row else None
 
     async def has_fired(self, key: TriggerKey, occasion: str) -> bool:
         """The trigger has dealt with an occasion."""
