@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
+from batuta.model.execution import Execution, TaskRun
 from batuta.model.records import LogLine
 from batuta.model.state import State
 from batuta.model.task import LogLevel
@@ -182,8 +183,32 @@ class Purged(NamedTuple):
         return Purged(*(mine + more for mine, more in zip(self, other, strict=True)))
 
 
+class SeenExecution(NamedTuple):
+    """An execution of any namespace, as it stands."""
+
+    execution: Execution
+    runs: list[TaskRun]
+    """Its task runs, in order of creation."""
+
+
 class Executions(Protocol):
     """Other executions than the attempt's own, as far as a task may look at and change them."""
+
+    async def look(self, execution_id: str) -> SeenExecution:
+        """An execution as it stands now; the attempt's own one too.
+
+        Raises:
+            TaskError: there is no such execution.
+        """
+
+    async def look_when(
+        self, execution_id: str, reached: Callable[[Execution], bool], patience: timedelta
+    ) -> SeenExecution:
+        """An execution once `reached` holds of it, or as it stands when patience is at its end.
+
+        Raises:
+            TaskError: there is no such execution.
+        """
 
     async def resume(
         self, execution_id: str, inputs: Mapping[str, Any], namespace: str | None = None

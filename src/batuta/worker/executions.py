@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from datetime import datetime
+import asyncio
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import datetime, timedelta
 from typing import Any
 
 from batuta.engine.events import ResumeRequested
 from batuta.errors import TaskError
 from batuta.model.execution import Execution
 from batuta.model.state import ENDED, State
-from batuta.plugin.context import Purged, PurgedParts
+from batuta.plugin.context import Purged, PurgedParts, SeenExecution
 from batuta.ports import Ports
 from batuta.storage import uris
 from batuta.store.port import AllOf, AnyOf, Condition, Criteria, Order, Search
 
+FIRST_PAUSE_SECONDS = 0.1
+LONGEST_PAUSE_SECONDS = 5.0
+"""Between two looks at an execution that is waited for; the pause doubles from the first to the longest."""
 _OLDEST_FIRST = (Order("state.startDate"), Order("id"))
 
 
@@ -24,6 +28,29 @@ class OtherExecutions:
     def __init__(self, ports: Ports, namespace: str) -> None:
         self._ports = ports
         self._namespace = namespace
+
+    async def look(self, execution_id: str) -> SeenExecution:
+        """An execution as it stands now."""
+        executions = self._ports.store.executions
+        execution = await executions.get(execution_id)
+        if execution is None:
+            raise TaskError(f"There is no execution `{execution_id}`")
+        return SeenExecution(execution, await executions.task_runs(execution_id))
+
+    async def look_when(
+        self, execution_id: str, reached: Callable[[Execution], bool], patience: timedelta
+    ) -> SeenExecution:
+        """An execution once `reached` holds of it, or as it stands when patience is at its end."""
+        loop = asyncio.get_running_loop()
+        end = loop.time() + patience.total_seconds()
+        pause = FIRST_PAUSE_SECONDS
+        while True:
+            seen = await self.look(execution_id)
+            left = end - loop.time()
+            if reached(seen.execution) or left <= 0:
+                return seen
+            await asyncio.sleep(min(pause, left))
+            pause = min(2 * pause, LONGEST_PAUSE_SECONDS)
 
     async def resume(
         self, execution_id: str, inputs: Mapping[str, Any], namespace: str | None = None
