@@ -32,6 +32,7 @@ COMMANDS = {
     "server": Entry("batuta.cli.server:server", "Start a server."),
     "flow": Entry("batuta.cli.flow:flow", "Create, change and look up flows of a server."),
     "execution": Entry("batuta.cli.execution:execution", "Start, follow and stop executions of a server."),
+    "explain": Entry("batuta.cli.explain:explain", "Say what an execution waits for, and what moves it."),
     "schedule": Entry("batuta.cli.schedule:schedule", "Look at the ticks of schedules."),
     "trigger": Entry(
         "batuta.cli.trigger:trigger", "Look at triggers of a server, and switch them on and off."

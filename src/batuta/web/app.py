@@ -17,6 +17,7 @@ from batuta.web import access, front, problem
 from batuta.web.api import (
     executions,
     executions_bulk,
+    executions_explain,
     executions_files,
     executions_operations,
     flows,
@@ -39,6 +40,7 @@ RESOURCES = [
     flows_source,
     executions,
     executions_bulk,
+    executions_explain,
     executions_files,
     executions_operations,
     logs,
