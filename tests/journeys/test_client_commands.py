@@ -326,3 +326,63 @@ def test_no_server_is_one_sentence_and_what_to_do():
     assert done.returncode == 1
     assert done.stderr.splitlines()[0].startswith("error: no server answers at http://127.0.0.1:9")
     assert "batuta server local" in done.stderr
+
+
+ASKS = """\
+id: asks
+namespace: team.d
+tasks:
+  - id: ask
+    type: io.kestra.plugin.core.flow.Pause
+    onResume:
+      - {id: reason, type: STRING}
+      - {id: proof, type: FILE, required: false}
+"""
+
+
+def reached(server: Server, execution_id: str, state: str) -> dict:
+    """The execution, as soon as it is in a state."""
+    with server.api.stream("GET", f"executions/{execution_id}/follow") as answer:
+        for line in answer.iter_lines():
+            if line.startswith("data:"):
+                found = json.loads(line[5:])
+                if found.get("state", {}).get("current") == state:
+                    return found
+    raise AssertionError(f"{execution_id} has not reached {state}")
+
+
+def test_a_paused_execution_is_explained_and_resumed_as_the_explanation_says(call, server, tmp_path: Path):
+    server.api.post("flows", content=ASKS, headers={"content-type": "application/x-yaml"})
+    execution_id = started_id(call, "team.d/asks")
+    reached(server, execution_id, "PAUSED")
+    proof = tmp_path / "proof.txt"
+    proof.write_text("seen")
+
+    explained = call("explain", execution_id)
+    missing = call("execution", "resume", execution_id)
+    resumed = call("execution", "resume", execution_id, "-i", "reason=ok", "-i", f"proof={proof}")
+
+    assert f"team.d.asks {execution_id} is PAUSED, since " in explained.stdout
+    assert "- `ask` pauses the execution until somebody resumes it, since " in explained.stdout
+    assert f"to move it: batuta execution resume {execution_id} --input reason=VALUE" in explained.stdout
+    assert missing.returncode == 2
+    assert "reason" in missing.stderr
+    assert resumed.stdout == f"resumed {execution_id}\n", resumed.stderr
+    ended = reached(server, execution_id, "SUCCESS")
+    assert ended["taskRunList"][0]["outputs"]["onResume"]["reason"] == "ok"
+    assert ended["taskRunList"][0]["outputs"]["onResume"]["proof"].endswith("proof.txt")
+
+
+def test_a_failed_task_is_marked_and_the_execution_goes_on(call, server):
+    execution_id = started_id(call, "team.b/fails")
+    reached(server, execution_id, "FAILED")
+
+    marked = call("execution", "mark", execution_id, "fail", "success")
+
+    assert marked.stdout == f"marked `fail` of {execution_id} as SUCCESS\n", marked.stderr
+    reached(server, execution_id, "SUCCESS")
+    changed = call("execution", "change-status", execution_id, "warning")
+    assert changed.stdout == f"{execution_id} counts as WARNING\n"
+    refused = call("execution", "resume-from-breakpoint", execution_id)
+    assert refused.returncode != 0
+    assert "breakpoint" in refused.stderr

@@ -9,6 +9,7 @@ from typing import Any
 
 import click
 
+from batuta.cli import inputs, operating
 from batuta.cli.client import Client, output_option, print_json, print_table, speaks_to_server, verbose_option
 from batuta.cli.main import FAILED, KILLED
 from batuta.errors import InvalidRequest
@@ -21,6 +22,10 @@ ENDINGS = {"SUCCESS": 0, "WARNING": 0, "KILLED": KILLED}
 @click.group(short_help="Start, follow and stop executions of a server.")
 def execution() -> None:
     """Start, follow and stop executions of a server."""
+
+
+for command in operating.COMMANDS:
+    execution.add_command(command)
 
 
 @execution.command()
@@ -51,8 +56,6 @@ def create(
     output: str,
 ) -> None:
     """Start an execution of a flow."""
-    from batuta.cli import inputs
-
     given = {**(inputs.of_file(inputs_file) if inputs_file else {}), **inputs.of_pairs(pairs)}
     try:
         created = _created(client, namespace, flow_id, given, labels)
@@ -80,27 +83,13 @@ def _created(
     client: Client, namespace: str, flow_id: str, given: dict[str, Any], labels: tuple[str, ...]
 ) -> Any:
     """Start an execution. Inputs travel as parts of a form, files as files."""
-    import json
-    from contextlib import ExitStack
-
     files = (
         _file_inputs(client, namespace, flow_id)
         if any(isinstance(each, str) for each in given.values())
         else set()
     )
-    parts: list[tuple[str, Any]] = []
-    with ExitStack() as opened:
-        for name, value in given.items():
-            if name in files and isinstance(value, str) and "://" not in value:
-                path = Path(value).expanduser()
-                if not path.is_file():
-                    raise InvalidRequest(f"there is no file `{value}` for the input `{name}`")
-                parts.append((name, (path.name, opened.enter_context(path.open("rb")))))
-            else:
-                text = value if isinstance(value, str) else json.dumps(value)
-                parts.append((name, (None, text.encode())))
-        query = {"labels": list(labels)} if labels else {}
-        body = {"files": parts} if parts else {}
+    query = {"labels": list(labels)} if labels else {}
+    with inputs.form(given, files) as body:
         return client.post("executions", namespace, flow_id, query=query, **body)
 
 

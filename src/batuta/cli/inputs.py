@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -51,6 +52,27 @@ def of_file(path: Path) -> dict[str, Any]:
             f"`{path}` does not hold a map of inputs", mend="write one `name: value` per line"
         )
     return document.data
+
+
+@contextmanager
+def form(given: Mapping[str, Any], files: Collection[str]) -> Iterator[dict[str, Any]]:
+    """The body of a request that carries inputs: texts as parts of a form, and `files` as files.
+
+    Raises:
+        InvalidRequest: there is no such file.
+    """
+    parts: list[tuple[str, Any]] = []
+    with ExitStack() as opened:
+        for name, value in given.items():
+            if name in files and isinstance(value, str) and "://" not in value:
+                path = Path(value).expanduser()
+                if not path.is_file():
+                    raise InvalidRequest(f"there is no file `{value}` for the input `{name}`")
+                parts.append((name, (path.name, opened.enter_context(path.open("rb")))))
+            else:
+                text = value if isinstance(value, str) else json.dumps(value)
+                parts.append((name, (None, text.encode())))
+        yield {"files": parts} if parts else {}
 
 
 FORMS = {
