@@ -61,6 +61,8 @@ TYPES: dict[str, str] = {
     "io.kestra.plugin.core.trigger.ScheduleOnDates": "batuta.plugins.core.trigger.schedule_on_dates:ScheduleOnDates",
     "io.kestra.plugin.core.trigger.Toggle": "batuta.plugins.core.trigger.toggle:Toggle",
     "io.kestra.plugin.core.trigger.Webhook": "batuta.plugins.core.trigger.webhook:Webhook",
+    "io.kestra.plugin.discord.DiscordExecution": "batuta.plugins.notifications.discord:DiscordExecution",
+    "io.kestra.plugin.discord.DiscordIncomingWebhook": "batuta.plugins.notifications.discord:DiscordIncomingWebhook",
     "io.kestra.plugin.jdbc.duckdb.Queries": "batuta.plugins.jdbc.duckdb:Queries",
     "io.kestra.plugin.jdbc.duckdb.Query": "batuta.plugins.jdbc.duckdb:Query",
     "io.kestra.plugin.scripts.bun.Commands": "batuta.plugins.scripts.bun:Commands",
@@ -92,6 +94,8 @@ TYPES: dict[str, str] = {
     "io.kestra.plugin.scripts.runner.docker.Docker": "batuta.plugins.scripts.docker:Docker",
     "io.kestra.plugin.scripts.shell.Commands": "batuta.plugins.scripts.shell:Commands",
     "io.kestra.plugin.scripts.shell.Script": "batuta.plugins.scripts.shell:Script",
+    "io.kestra.plugin.slack.SlackExecution": "batuta.plugins.notifications.slack:SlackExecution",
+    "io.kestra.plugin.slack.SlackIncomingWebhook": "batuta.plugins.notifications.slack:SlackIncomingWebhook",
 }
 
 ALIASES: dict[str, str] = {
@@ -120,5 +124,11 @@ ALIASES: dict[str, str] = {
     "io.kestra.plugin.core.storage.PurgeExecution": "io.kestra.plugin.core.storage.PurgeCurrentExecutionFiles",
     "io.kestra.plugin.kestra.logs.Fetch": "io.kestra.plugin.core.log.Fetch",
     "io.kestra.plugin.kestra.triggers.Toggle": "io.kestra.plugin.core.trigger.Toggle",
+    "io.kestra.plugin.notifications.discord.DiscordExecution": "io.kestra.plugin.discord.DiscordExecution",
+    "io.kestra.plugin.notifications.discord.DiscordIncomingWebhook": "io.kestra.plugin.discord.DiscordIncomingWebhook",
+    "io.kestra.plugin.notifications.slack.SlackExecution": "io.kestra.plugin.slack.SlackExecution",
+    "io.kestra.plugin.notifications.slack.SlackIncomingWebhook": "io.kestra.plugin.slack.SlackIncomingWebhook",
     "io.kestra.plugin.scripts.runner.docker.DockerTaskRunner": "io.kestra.plugin.scripts.runner.docker.Docker",
+    "io.kestra.plugin.slack.notifications.SlackExecution": "io.kestra.plugin.slack.SlackExecution",
+    "io.kestra.plugin.slack.notifications.SlackIncomingWebhook": "io.kestra.plugin.slack.SlackIncomingWebhook",
 }
