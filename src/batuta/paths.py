@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import re
+import unicodedata
 from pathlib import Path
 from urllib.parse import unquote
 
@@ -16,12 +17,17 @@ from batuta.errors import InvalidRequest
 
 MOST_BYTES = 4_096
 """Longest name as a whole, in UTF-8."""
+MOST_NAMESPACE = 255
+"""Longest namespace."""
 
 _RESERVED = frozenset({"CON", "PRN", "AUX", "NUL", "CONIN$", "CONOUT$"}) | frozenset(
     f"{device}{digit}" for device in ("COM", "LPT") for digit in "0123456789¹²³"
 )
 _DRIVE = re.compile(r"[A-Za-z]:")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+_NAMESPACE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
+_KEPT_SEGMENTS = frozenset({"_files", "_file_versions", "_file_folders", "_kv", "_messages"})
+"""Folders in which a namespace keeps what is its own: no namespace may lie in those of its parent."""
 
 
 def inside(root: Path, name: str, *, flat: bool = False) -> Path:
@@ -59,6 +65,23 @@ def checked_parts(name: str) -> list[str]:
     return parts
 
 
+def checked_namespace(name: str) -> str:
+    """A namespace whose files are in a place of its own: words joined by dots.
+
+    Raises:
+        InvalidRequest: it is none, or leads into what another namespace keeps.
+    """
+    segments = name.split(".")
+    if not _NAMESPACE.fullmatch(name) or len(name) > MOST_NAMESPACE or not all(segments):
+        raise InvalidRequest(
+            f"`{name[:60]}` is not a namespace",
+            mend="give words of letters, digits, `-` and `_`, joined by single dots, such as `company.team`",
+        )
+    if not _KEPT_SEGMENTS.isdisjoint(segments):
+        raise InvalidRequest(f"`{name}` is not a namespace: a part of it is kept for the files of another")
+    return name
+
+
 def _check_part(name: str, part: str) -> None:
     if part in ("", ".", ".."):
         raise _refused(
@@ -82,6 +105,10 @@ def _check_part(name: str, part: str) -> None:
         decoded = again
     if decoded != part and (decoded in ("", ".", "..") or re.search(r"[/\\\x00]", decoded)):
         raise _refused(name, "it hides a path in percent signs")
+    # Some systems store a name in another Unicode form than the one that was checked.
+    plain = unicodedata.normalize("NFKC", decoded)
+    if plain != decoded and (plain.strip(" ") in ("", ".", "..") or re.search(r"[/\\]", plain)):
+        raise _refused(name, "it hides a path in characters that look like others")
 
 
 def _check_links(root: Path, place: Path, name: str) -> None:

@@ -186,8 +186,8 @@ class LocalStorage:
                 place.parent.mkdir(parents=True, exist_ok=True)
                 incoming.replace(place)
                 break
-            except FileNotFoundError:
-                # A deletion has just taken an empty folder away.
+            except (FileNotFoundError, FileExistsError):
+                # A deletion has just taken an empty folder away, perhaps while `mkdir` looked at it.
                 if not left:
                     raise
         _sync_folder(place.parent)
@@ -283,6 +283,10 @@ def _explained(error: OSError, uri: str, tree: Path) -> Exception:
         )
     if error.errno in (errno.EISDIR, errno.ENOTDIR, errno.ENOTEMPTY, errno.EEXIST):
         return Conflict(f"`{uri}` is in the way of another file: a name is a file or a folder, not both")
+    if error.errno == errno.ENAMETOOLONG:
+        return InvalidRequest(
+            f"`{uri[:60]}…` is longer than the file system allows", mend="give a shorter path"
+        )
     return OperatorError(
         f"The internal storage could not be read or written: {error.strerror or error}", where=str(tree)
     )

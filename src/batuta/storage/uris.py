@@ -9,14 +9,16 @@ import re
 import unicodedata
 
 from batuta.errors import InvalidRequest
-from batuta.paths import checked_parts
+from batuta.paths import checked_namespace, checked_parts
 from batuta.storage.port import SCHEME
 
 ROOT = f"{SCHEME}:///"
 NAMESPACE_SCHEME = "nsfile"
+VERSIONS = ".versions"
+"""Folder of the versions of a file: no version can be in the way of another file."""
 
 _EXECUTION = re.compile(
-    r"(?P<namespace>.+?)/(?P<flow>[^/]+)/executions/(?P<execution>[^/]+)/(?:tasks|inputs|trigger)/."
+    r"(?P<namespace>.+?)/(?P<flow>[^/]+)/executions/(?P<execution>[^/]+)/(?:tasks|inputs|trigger|values)/."
 )
 _NAMESPACE = re.compile(r"(?P<namespace>.+?)/(?:_files|_kv)/.")
 _MARK = re.compile(r"[^\w.+@=,()-]+")
@@ -29,8 +31,12 @@ def slugify(text: str) -> str:
 
 
 def namespace_root(namespace: str) -> str:
-    """Prefix of everything that belongs to a namespace, and of everything of its children."""
-    return f"{ROOT}{namespace.replace('.', '/')}/"
+    """Prefix of everything that belongs to a namespace, and of everything of its children.
+
+    Raises:
+        InvalidRequest: it is no namespace.
+    """
+    return f"{ROOT}{checked_namespace(namespace).replace('.', '/')}/"
 
 
 def execution(namespace: str, flow_id: str, execution_id: str) -> str:
@@ -50,9 +56,26 @@ def input_file(namespace: str, flow_id: str, execution_id: str, input_id: str, n
     return f"{execution(namespace, flow_id, execution_id)}inputs/{input_id}/{name}"
 
 
+def value_file(namespace: str, flow_id: str, execution_id: str, place: str, name: str) -> str:
+    """An input or output that is too large for a row; `place` tells two values of one name apart."""
+    return f"{execution(namespace, flow_id, execution_id)}values/{place}-{file_name(name)}.json"
+
+
 def namespace_file(namespace: str, path: str) -> str:
     """A file of a namespace; the prefix of all of them for an empty path."""
     return f"{namespace_root(namespace)}_files/{path.lstrip('/')}"
+
+
+def namespace_file_versions(namespace: str, path: str = "") -> str:
+    """Prefix of the older versions of a namespace file; of those of all files for an empty path."""
+    prefix = f"{namespace_root(namespace)}_file_versions/"
+    return f"{prefix}{path}/{VERSIONS}/" if path else prefix
+
+
+def namespace_folders(namespace: str, path: str = "") -> str:
+    """Prefix of the markers of folders that were made on purpose."""
+    prefix = f"{namespace_root(namespace)}_file_folders/"
+    return f"{prefix}{path}/" if path else prefix
 
 
 def cache(namespace: str, flow_id: str, identity: str) -> str:
