@@ -113,7 +113,8 @@ async def running(settings: Settings, *, scheduling: bool = True) -> AsyncIterat
                 await executor.recovered.wait()
                 tasks.append(services.create_task(worker.run(), name="worker"))
                 if scheduling:
-                    tasks.append(services.create_task(_schedule(ports, world, worker), name="scheduler"))
+                    tasks.append(services.create_task(_schedule(ports, world), name="scheduler"))
+                    tasks.append(services.create_task(_evaluate_triggers(world, worker), name="triggers"))
                 tasks.append(services.create_task(_warm_up(), name="warm-up"))
                 try:
                     yield ports
@@ -126,12 +127,18 @@ async def running(settings: Settings, *, scheduling: bool = True) -> AsyncIterat
             await store.close()
 
 
-async def _schedule(ports: Ports, world: World, worker: Worker) -> None:
+async def _schedule(ports: Ports, world: World) -> None:
     """Run the scheduler; its modules are imported once the other services run."""
     from batuta.scheduler.loop import Scheduler
-    from batuta.worker.polling import Poller
 
-    await Scheduler(ports, world, Poller(worker.bench, world)).run()
+    await Scheduler(ports, world).run()
+
+
+async def _evaluate_triggers(world: World, worker: Worker) -> None:
+    """Run the part of the worker that looks and listens for triggers."""
+    from batuta.worker.trigger_jobs import TriggerWorker
+
+    await TriggerWorker(worker.bench, world, alone=True).run()
 
 
 def _make_folder(folder: Path) -> None:

@@ -21,6 +21,7 @@ from batuta.engine.lifecycle import new_execution
 from batuta.engine.world import World
 from batuta.errors import Outdated
 from batuta.ids import random_id
+from batuta.lookups import Lookups
 from batuta.model.execution import Execution
 from batuta.model.flow import FlowKey, FlowRevision
 from batuta.model.labels import Label
@@ -30,10 +31,15 @@ from batuta.ports import Ports
 from batuta.scheduler.loop import Scheduler
 from batuta.secrets.cipher import Cipher
 from batuta.secrets.environment import EnvironmentSecrets
+from batuta.settings.tree import Settings
 from batuta.storage.local import LocalStorage
 from batuta.store.batch import Batch
 from batuta.store.port import Search
 from batuta.store.sqlite import open_sqlite
+from batuta.worker.attempt import Bench, Forms
+from batuta.worker.journal import Journal
+from batuta.worker.trigger_jobs import TriggerWorker
+from batuta.worker.warden import Warden
 
 START = datetime(2026, 3, 1, 12, 0, 30, tzinfo=UTC)
 KEY = TriggerKey("company.team", "tick", "each")
@@ -55,7 +61,8 @@ class CommittingInbox:
 class Town:
     """Everything around a scheduler."""
 
-    def __init__(self, ports: Ports, clock: ManualClock) -> None:
+    def __init__(self, ports: Ports, clock: ManualClock, folder: Path) -> None:
+        self.folder = folder
         self.ports = ports
         self.clock = clock
         self.store = ports.store
@@ -69,6 +76,31 @@ class Town:
             await scheduler.ready.wait()
         try:
             yield scheduler
+        finally:
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+
+    def trigger_worker(self, looks: Any = None, **settings: Any) -> TriggerWorker:
+        """A worker for triggers; `looks` looks for it."""
+        given = Settings(data_dir=self.folder, **settings)
+        bench = Bench(
+            ports=self.ports,
+            settings=given,
+            lookups=Lookups(self.ports),
+            journal=Journal(self.store, self.ports.bus),
+            warden=Warden(),
+            forms=Forms(),
+            folders=self.folder / "tmp",
+        )
+        return TriggerWorker(bench, World(), looks)
+
+    @asynccontextmanager
+    async def working(self, looks: Any = None, **settings: Any) -> AsyncIterator[TriggerWorker]:
+        """A worker for triggers that runs for the length of a block."""
+        worker = self.trigger_worker(looks, **settings)
+        task = asyncio.create_task(worker.run())
+        try:
+            yield worker
         finally:
             task.cancel()
             await asyncio.gather(task, return_exceptions=True)
@@ -201,7 +233,7 @@ async def town(tmp_path: Path) -> AsyncIterator[Town]:
         clock=clock,
         inbox=CommittingInbox(store),
     )
-    yield Town(ports, clock)
+    yield Town(ports, clock, tmp_path)
     await bus.close()
     await storage.close()
     await store.close()

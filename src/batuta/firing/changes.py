@@ -10,6 +10,13 @@ from msgspec.structs import replace
 from batuta.errors import Conflict, NotFound
 from batuta.model.labels import Label
 from batuta.model.trigger import Backfill, TriggerKind, TriggerRecord
+from batuta.store.batch import Batch
+
+
+def written(before: TriggerRecord, after: TriggerRecord) -> Batch:
+    """What is to be committed for a change; an evaluation that was given up loses its job."""
+    is_given_up = before.evaluating_since is not None and after.evaluating_since is None
+    return Batch(triggers=[after], removed_trigger_jobs=[after.key] if is_given_up else [])
 
 
 def switched(record: TriggerRecord, *, disabled: bool, now: datetime, recover: bool = False) -> TriggerRecord:
@@ -17,7 +24,7 @@ def switched(record: TriggerRecord, *, disabled: bool, now: datetime, recover: b
     if record.kind is TriggerKind.REALTIME:
         raise Conflict("Realtime triggers cannot be switched here", mend="edit the flow instead")
     if disabled:
-        return replace(record, disabled=True, next_at=None, updated_at=now)
+        return replace(record, disabled=True, next_at=None, evaluating_since=None, updated_at=now)
     if record.backfill is not None:
         next_at = None if record.backfill.paused else record.backfill.current
     elif recover and record.date is not None:
@@ -35,9 +42,12 @@ def unlocked(record: TriggerRecord, *, now: datetime) -> TriggerRecord:
 
 
 def restarted(record: TriggerRecord, *, now: datetime) -> TriggerRecord:
-    """The evaluation is given up; it begins anew."""
-    next_at = record.next_at if record.kind is TriggerKind.SCHEDULE else now
-    return replace(record, evaluating_since=None, next_at=next_at, updated_at=now)
+    """The evaluation is given up; it begins anew. A realtime trigger that was stopped listens again."""
+    if record.kind is TriggerKind.SCHEDULE:
+        return replace(record, evaluating_since=None, updated_at=now)
+    disabled = record.disabled and record.kind is not TriggerKind.REALTIME
+    next_at = None if disabled else now
+    return replace(record, disabled=disabled, evaluating_since=None, next_at=next_at, updated_at=now)
 
 
 def backfilled(

@@ -21,7 +21,7 @@ from batuta.model.state import State
 from batuta.model.trigger import TriggerKey, TriggerKind
 from batuta.plugin import condition, registry
 from batuta.plugin.forms import Form
-from batuta.plugin.trigger import PollingTrigger, ScheduledTrigger, Trigger
+from batuta.plugin.trigger import PollingTrigger, RealtimeTrigger, ScheduledTrigger, Trigger
 from batuta.timetable import CronCalendar, Filtered, Holds, Recover, instant_of
 from batuta.timetable.calendar import Calendar
 
@@ -215,6 +215,8 @@ def kind_of(definition: TriggerDefinition) -> TriggerKind | None:
         return None
     if issubclass(cls, ScheduledTrigger):
         return TriggerKind.SCHEDULE
+    if issubclass(cls, RealtimeTrigger):
+        return TriggerKind.REALTIME
     return TriggerKind.POLLING if issubclass(cls, PollingTrigger) else None
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import AsyncIterator, Sequence
+from contextlib import suppress
 from datetime import timedelta
 from typing import Any
 
@@ -17,10 +18,18 @@ import msgspec
 from msgspec.structs import replace
 
 from batuta import expr, ids
-from batuta.bus.port import ExecutionChanged, FlowSaved, TriggersChanged
+from batuta.bus.port import (
+    AnyHint,
+    ExecutionChanged,
+    FlowSaved,
+    TriggerJobsChanged,
+    TriggersChanged,
+    TriggerStarted,
+)
 from batuta.engine.events import ExecutionCreated
 from batuta.engine.world import World
 from batuta.errors import AlreadyFired, BatutaError, Conflict, Outdated, StoreError
+from batuta.firing.failures import failure
 from batuta.firing.launching import Launcher, Wish
 from batuta.firing.rules import Rule, Schedule
 from batuta.firing.scene import with_facts
@@ -28,11 +37,9 @@ from batuta.firing.sources import RuleSource
 from batuta.lookups import Lookups
 from batuta.model.execution import Execution
 from batuta.model.flow import FlowKey
-from batuta.model.trigger import Firing, ReadFlow, TriggerKey, TriggerKind, TriggerRecord
+from batuta.model.trigger import Firing, ReadFlow, TriggerJob, TriggerKey, TriggerKind, TriggerRecord
 from batuta.ports import Ports
 from batuta.scheduler.decide import Decision, after_end, decide
-from batuta.scheduler.failures import failure
-from batuta.scheduler.polls import Looks, Polls
 from batuta.scheduler.reactions import Reactions
 from batuta.scheduler.reconcile import reconcile
 from batuta.store.batch import Batch
@@ -58,8 +65,6 @@ class Planned(msgspec.Struct):
     record: TriggerRecord
     batch: Batch
     execution: Execution | None = None
-    look: Rule | None = None
-    """A polling trigger that looks once its record says so."""
 
     @property
     def is_begun(self) -> bool:
@@ -70,7 +75,7 @@ class Planned(msgspec.Struct):
 class Scheduler:
     """Starts what is due."""
 
-    def __init__(self, ports: Ports, world: World, looks: Looks | None = None) -> None:
+    def __init__(self, ports: Ports, world: World) -> None:
         self._ports = ports
         self._store = ports.store
         self._clock = ports.clock
@@ -83,37 +88,23 @@ class Scheduler:
         self._locks: dict[str, TriggerKey] = {}
         """Executions that lock a trigger."""
         self._wake = asyncio.Event()
-        self._polls = (
-            None
-            if looks is None
-            else Polls(ports, self._launcher, looks, locked=self._lock, over=self._wake.set)
-        )
         self.ready = asyncio.Event()
         """Set once every flow was read and what an earlier process left was looked at."""
 
     async def run(self) -> None:
         """Work until cancelled."""
-        async with self._ports.bus.subscribe(FlowSaved, TriggersChanged, ExecutionChanged) as hints:
-            if self._polls is not None:
-                await self._polls.recover()
+        followed = (FlowSaved, TriggersChanged, TriggerStarted, ExecutionChanged)
+        async with self._ports.bus.subscribe(*followed) as hints:
             await self._read_flows()
-            self._locks = {
-                record.execution_id: record.key
-                for record in await self._store.triggers.locked()
-                if record.execution_id is not None
-            }
+            await self._find_locks()
             await self._unlock_ended()
             await self.reactions.load()
             self.ready.set()
-            try:
-                async with asyncio.TaskGroup() as group:
-                    group.create_task(self._tick(), name="ticks")
-                    group.create_task(self._listen(hints), name="hints")
-                    group.create_task(self.reactions.run(), name="reactions")
-                    group.create_task(self._sweep(), name="sweep")
-            finally:
-                if self._polls is not None:
-                    self._polls.close()
+            async with asyncio.TaskGroup() as group:
+                group.create_task(self._tick(), name="ticks")
+                group.create_task(self._listen(hints), name="hints")
+                group.create_task(self.reactions.run(), name="reactions")
+                group.create_task(self._sweep(), name="sweep")
 
     # Ticks
 
@@ -174,14 +165,12 @@ class Scheduler:
             await self._ports.inbox.accept(*created, batch=batch)
         elif batch:
             await self._store.commit(batch)
-        hints = []
+        hints: list[AnyHint] = [TriggerJobsChanged()] if batch.trigger_jobs else []
         for each in planned:
             if each.execution is not None:
                 hints.append(ExecutionChanged(execution_id=each.execution.id, settled=each.execution.settled))
                 if each.record.execution_id == each.execution.id:
                     self._lock(each.execution.id, each.record.key)
-            if each.look is not None and self._polls is not None and each.record.evaluating_since:
-                self._polls.begin(each.look, each.record.evaluating_since)
         if hints:
             await self._ports.bus.publish(*hints)
 
@@ -203,10 +192,11 @@ class Scheduler:
         """What to do about a record that is due. Nothing is written yet."""
         now = self._clock.now()
         rule = await self._rules.of(record.key)
-        if rule is not None and record.kind is TriggerKind.POLLING and self._polls is not None:
-            looking = replace(record, evaluating_since=now, updated_at=now)
-            return Planned(looking, Batch(triggers=[looking]), look=rule)
-        if rule is None or record.kind is not TriggerKind.SCHEDULE:
+        if rule is not None and record.kind is not TriggerKind.SCHEDULE:
+            job = TriggerJob(**record.key._asdict(), revision=rule.flow.revision, since=now)
+            marked = replace(record, evaluating_since=now, updated_at=now)
+            return Planned(marked, Batch(triggers=[marked], trigger_jobs=[job]))
+        if rule is None:
             held = replace(record, held=True, updated_at=now)
             return Planned(held, Batch(triggers=[held]))
         try:
@@ -313,6 +303,12 @@ class Scheduler:
                         self._wake.set()
                     case TriggersChanged():
                         self._wake.set()
+                    case TriggerStarted():
+                        self._lock(
+                            hint.execution_id, TriggerKey(hint.namespace, hint.flow_id, hint.trigger_id)
+                        )
+                        await self._unlock(hint.execution_id)  # it may have ended already
+                        self._wake.set()
                     case ExecutionChanged():
                         if hint.execution_id in self._locks:
                             await self._unlock(hint.execution_id)
@@ -378,6 +374,7 @@ class Scheduler:
             batch = Batch(
                 triggers=[*found.changed, *[await self._begun(record) for record in found.fresh]],
                 removed_triggers=found.removed,
+                removed_trigger_jobs=found.stopped,
                 read_flows=[ReadFlow(key.namespace, key.id, latest.revision, found.listens)],
             )
             if latest.deleted:
@@ -386,9 +383,8 @@ class Scheduler:
                 await self._store.commit(batch)
             except Outdated:
                 continue
-            if self._polls is not None:
-                for changed in [*(record.key for record in found.fresh), *found.removed]:
-                    self._polls.cancel(changed)
+            if batch.removed_trigger_jobs or batch.removed_triggers:
+                await self._ports.bus.publish(TriggerJobsChanged())
             await self.reactions.follow(key, listens=found.listens)
             return
         log.warning("the triggers of %s are being changed by others", key)
@@ -428,12 +424,26 @@ class Scheduler:
                 if self._clock.monotonic() - looked_at >= LONGEST_SLEEP_SECONDS:
                     looked_at = self._clock.monotonic()
                     await self._read_flows()
+                    await self._find_locks()
                 if self._clock.monotonic() - purged_at >= 86_400:
                     purged_at = self._clock.monotonic()
                     await self._store.triggers.purge_firings(self._clock.now() - KEEP_FIRINGS)
             except Exception:
                 # The border of the loop; it looks again.
                 log.exception("the scheduler could not look around")
+
+    async def _find_locks(self) -> None:
+        """Which executions lock triggers; and open the other lock where there is no evaluation behind it."""
+        for record in await self._store.triggers.locked():
+            if record.execution_id is not None:
+                self._locks[record.execution_id] = record.key
+        for record in await self._store.triggers.evaluating():
+            if await self._store.triggers.job(record.key) is None:
+                now = self._clock.now()
+                begun = replace(record, evaluating_since=None, next_at=record.next_at or now, updated_at=now)
+                with suppress(Outdated):
+                    await self._store.commit(Batch(triggers=[begun]))
+                self._wake.set()
 
     async def _unlock_ended(self) -> None:
         for execution_id, key in list(self._locks.items()):

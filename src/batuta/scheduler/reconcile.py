@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
+from typing import Any
 
 import msgspec
 from msgspec.structs import replace
@@ -23,6 +24,8 @@ class Reconciled(msgspec.Struct):
     fresh: list[TriggerRecord] = []
     """Records that begin, or begin anew: their `next_at` is to be found."""
     removed: list[TriggerKey] = []
+    stopped: list[TriggerKey] = []
+    """Their evaluations are given up."""
     listens: bool = False
     """The flow reacts to executions of others."""
 
@@ -34,7 +37,9 @@ def reconcile(latest: Latest | None, records: Sequence[TriggerRecord], now: date
         found.removed = [record.key for record in records]
         return found
     if latest.flow is None:
-        found.changed = [replace(each, held=True, updated_at=now) for each in records if not each.held]
+        for each in records:
+            if not each.held:
+                _hold(found, each, {"held": True, "updated_at": now})
         return found
     present = {record.trigger_id: record for record in records}
     for id, rule in latest.rules.items():
@@ -71,6 +76,7 @@ def _follow(
         return
     told = {"held": is_held, "revision": rule.flow.revision, "updated_at": now}
     if record.definition != definition:
+        found.stopped.append(record.key)
         found.fresh.append(
             replace(
                 record,
@@ -80,10 +86,21 @@ def _follow(
                 execution_id=None,
                 evaluating_since=None,
                 backfill=None,
+                failing_since=None,
+                failures=0,
+                problem=None,
                 **told,
             )
         )
     elif record.held and not is_held and record.backfill is None:
         found.fresh.append(replace(record, **told))
     elif record.held != is_held:
-        found.changed.append(replace(record, **told))
+        _hold(found, record, told)
+
+
+def _hold(found: Reconciled, record: TriggerRecord, told: dict[str, Any]) -> None:
+    """What is disabled in the flow's text is not evaluated."""
+    if record.evaluating_since is not None:
+        found.stopped.append(record.key)
+        told = {**told, "evaluating_since": None}
+    found.changed.append(replace(record, **told))

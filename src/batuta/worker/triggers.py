@@ -7,7 +7,6 @@ from batuta.errors import Conflict, Outdated, TaskError
 from batuta.firing import changes
 from batuta.model.trigger import TriggerKey
 from batuta.ports import Ports
-from batuta.store.batch import Batch
 
 TRIES = 5
 
@@ -27,7 +26,7 @@ class TriggerRecords:
                 raise TaskError(f"There is no trigger `{trigger_id}` of the flow {namespace}.{flow_id}")
             try:
                 changed = changes.switched(record, disabled=not on, now=self._ports.clock.now())
-                await self._ports.store.commit(Batch(triggers=[changed]))
+                await self._ports.store.commit(changes.written(record, changed))
             except Outdated:
                 continue
             except Conflict as error:

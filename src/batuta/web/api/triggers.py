@@ -217,9 +217,10 @@ async def _change(site: Site, key: TriggerKey, change: Change) -> TriggerRecord:
     """Change a record, again if somebody else did so at the same time."""
     site.guard.must(Action.UPDATE, key.namespace)
     for _ in range(TRIES):
-        record = change(await _need(site, key), site.now())
+        before = await _need(site, key)
+        record = change(before, site.now())
         try:
-            await site.ports.store.commit(Batch(triggers=[record]))
+            await site.ports.store.commit(changes.written(before, record))
         except Outdated:
             continue
         await site.ports.bus.publish(TriggersChanged())

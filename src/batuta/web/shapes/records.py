@@ -15,7 +15,8 @@ def log_line(line: LogLine) -> Json:
     shape: Json = {"namespace": line.namespace, "flowId": line.flow_id}
     if line.task_id is not None:
         shape["taskId"] = line.task_id
-    shape["executionId"] = line.execution_id
+    if line.execution_id:  # a line of a trigger's own log belongs to no execution
+        shape["executionId"] = line.execution_id
     if line.task_run_id is not None:
         shape["taskRunId"] = line.task_run_id
     if line.attempt is not None:

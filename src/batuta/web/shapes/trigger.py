@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from batuta.firing.troubles import trouble_of
 from batuta.model.flow import TENANT, TriggerDefinition
 from batuta.model.trigger import Backfill, TriggerRecord
 
@@ -29,11 +30,20 @@ def state(record: TriggerRecord) -> Json:
         "executionId": record.execution_id,
         "evaluateRunningDate": record.evaluating_since,
         "backfill": None if record.backfill is None else backfill(record.backfill),
+        "trouble": trouble(record),
         "stopAfter": list(record.stop_after) or None,
         "disabled": record.disabled,
         "locked": record.is_locked,
     }
     return {name: value for name, value in shape.items() if value is not None}
+
+
+def trouble(record: TriggerRecord) -> Json | None:
+    """That a trigger waits for what it looks at: since when, and why. No part of the reference's contract."""
+    found = trouble_of(record)
+    if found is None:
+        return None
+    return {"since": found.since, "failures": found.failures, "reason": found.reason}
 
 
 def backfill(found: Backfill) -> Json:
