@@ -8,10 +8,15 @@ from __future__ import annotations
 
 import hashlib
 import secrets
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 
 _ALPHABET = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 LENGTH = 22
 """Characters in an id: 128 bits in base 62."""
+
+_draw: ContextVar[Callable[[int], int]] = ContextVar("batuta_ids_draw", default=secrets.randbits)
 
 
 def base62(number: int, length: int = LENGTH) -> str:
@@ -25,7 +30,20 @@ def base62(number: int, length: int = LENGTH) -> str:
 
 def random_id() -> str:
     """A new id that nobody can guess."""
-    return base62(secrets.randbits(128))
+    return base62(_draw.get()(128))
+
+
+@contextmanager
+def drawing(draw: Callable[[int], int]) -> Iterator[None]:
+    """Within this context ids that nobody gave come from `draw`, which is asked for a number of bits.
+
+    For tests, which are to give the same names whenever they run.
+    """
+    token = _draw.set(draw)
+    try:
+        yield
+    finally:
+        _draw.reset(token)
 
 
 def derived_id(*parts: str | int) -> str:
