@@ -1,0 +1,1 @@
+"""SQL tasks and triggers, one folder per database."""

@@ -1,137 +1,120 @@
-"""What SQL tasks have in common: connection, fetching, and the shapes of results (plugins spec C1)."""
+"""Queries: what `Query` and `Queries` of all families have in common (plugins spec C1.2)."""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Container, Iterable
-from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any, ClassVar
 
-import msgspec
 from msgspec import Meta
 
-from batuta import ids
-from batuta.errors import TaskError
-from batuta.plugin import task
 from batuta.plugin.context import RunContext
-from batuta.plugin.task import RunnableTask
-from batuta.plugins.rows import RowWriter
+from batuta.plugin.task import Output
+from batuta.plugins.jdbc.connection import ConnectedTask
+from batuta.plugins.jdbc.database import Database
+from batuta.plugins.jdbc.fetching import FetchType, Result, count_fetched, fetching, keep, stored
+from batuta.plugins.jdbc.session import Session, transaction
 
-_PARAMETER = re.compile(r"(?<![:\w]):(\w+)")
+AfterSql = Annotated[str | None, Meta(description="Statement to run last, in the same transaction.")]
+InOneTransaction = Annotated[bool, Meta(description="All statements in one transaction.")]
+
+Sql = Annotated[str, Meta(description="SQL text.")]
+Fetching = Annotated[FetchType, Meta(description="What becomes of the rows.")]
+Store = Annotated[bool, Meta(description="Older form of `fetchType: STORE`.")]
+Fetch = Annotated[bool, Meta(description="Older form of `fetchType: FETCH`.")]
+FetchOne = Annotated[bool, Meta(description="Older form of `fetchType: FETCH_ONE`.")]
+FetchSize = Annotated[int, Meta(description="Rows read at a time when storing.", ge=1)]
+Parameters = Annotated[dict[str, Any], Meta(description="Values for `:name` in the text.")]
 
 
-class FetchType(StrEnum):
-    """What becomes of a result's rows."""
+class SqlTask(ConnectedTask, kw_only=True):
+    """Base of the tasks that run SQL texts."""
 
-    STORE = "STORE"
-    FETCH = "FETCH"
-    FETCH_ONE = "FETCH_ONE"
-    NONE = "NONE"
+    queries_type: ClassVar[str]
+    """The type of the family that keeps all results."""
 
-
-class SqlTask(RunnableTask):
-    """Base of SQL tasks."""
-
-    scheme: ClassVar[str]
-    """How the address of the family begins."""
-
-    sql: Annotated[str, Meta(description="SQL text.")]
-    url: Annotated[str | None, Meta(description="Address of the database, in JDBC's form.")] = None
-    username: Annotated[str | None, Meta(description="Name to log in with.")] = None
-    password: Annotated[str | None, Meta(description="Password to log in with.")] = None
-    time_zone_id: Annotated[str | None, Meta(description="Zone of timestamps that have none.")] = None
-    fetch_type: Annotated[FetchType, Meta(description="What becomes of the rows.")] = FetchType.NONE
-    store: Annotated[bool, Meta(description="Older form of `fetchType: STORE`.")] = False
-    fetch: Annotated[bool, Meta(description="Older form of `fetchType: FETCH`.")] = False
-    fetch_one: Annotated[bool, Meta(description="Older form of `fetchType: FETCH_ONE`.")] = False
-    fetch_size: Annotated[int, Meta(description="Rows read at a time when storing.", ge=1)] = 10_000
-    parameters: Annotated[dict[str, Any], Meta(description="Values for `:name` in the text.")] = {}
-    connection_pooling: Annotated[
-        bool | None, Meta(description="Accepted; each task connects for itself.")
-    ] = None
-    connection_pool_size: Annotated[int | None, Meta(description="Accepted and without effect.")] = None
+    sql: Sql
+    fetch_type: Fetching = FetchType.NONE
+    store: Store = False
+    fetch: Fetch = False
+    fetch_one: FetchOne = False
+    fetch_size: FetchSize = 10_000
+    parameters: Parameters = {}
 
     @property
     def fetching(self) -> FetchType:
         """What becomes of the rows, whichever way it was written."""
-        if self.fetch:
-            return FetchType.FETCH
-        if self.fetch_one:
-            return FetchType.FETCH_ONE
-        return FetchType.STORE if self.store else self.fetch_type
+        return fetching(
+            fetch=self.fetch, fetch_one=self.fetch_one, store=self.store, fetch_type=self.fetch_type
+        )
 
-    def address(self, default: str | None = None) -> str:
-        """What follows the family's scheme in `url`."""
-        url = self.url if self.url is not None else default
-        if url is None or not url.strip():
-            raise TaskError("Rendered value of `url` is blank.")
-        if not url.startswith(self.scheme):
-            raise TaskError(
-                f"URL scheme is invalid: `{url.partition('?')[0]}`", mend=f"begin it with `{self.scheme}`"
+    async def prepare(self, ctx: RunContext) -> None:
+        """What has to be in place before the connection is opened."""
+
+
+async def single_result(task: SqlTask, ctx: RunContext, after_sql: str | None) -> Result:
+    """Run the statements of the task's text, then `after_sql`; what was kept of the text's last result."""
+    texts = [task.sql, after_sql] if after_sql else [task.sql]
+    results, *_ = await _run(task, ctx, texts, in_one=after_sql is not None, only_last=True)
+    result = results[-1] if results else Result()
+    count_fetched(ctx, task.fetching, result.size or 0)
+    return result
+
+
+async def all_results(task: SqlTask, ctx: RunContext, *, in_one: bool) -> list[Result]:
+    """Run the statements of the task's text; what was kept of each result set."""
+    (results,) = await _run(task, ctx, [task.sql], in_one=in_one, only_last=False)
+    if task.fetching is FetchType.NONE and results:
+        ctx.log.info(f"{len(results)} results were not fetched, for `fetchType` is NONE")
+    count_fetched(ctx, task.fetching, sum(result.size or 0 for result in results))
+    return results
+
+
+async def _run(
+    task: SqlTask, ctx: RunContext, texts: list[str], *, in_one: bool, only_last: bool
+) -> list[list[Result]]:
+    """The results of each text."""
+    await task.prepare(ctx)
+    folder = ctx.files.working_dir
+    session: Session[Database] = Session(lambda: task.open(ctx.log, folder))
+
+    def work(database: Database) -> list[list[Result]]:
+        statements = [database.statements(text, task.parameters) for text in texts]
+        if only_last and len(statements[0]) > 1:
+            ctx.log.warn(
+                "The SQL has several statements, of which the last result is kept; "
+                f"use {task.queries_type} to keep each"
             )
-        return url.removeprefix(self.scheme)
+        own = any(database.controls_transaction(each) for group in statements for each in group)
+        with transaction(database, on=in_one and not own):
+            return [_results(database, task, group, folder, session, only_last) for group in statements]
+
+    return await session.run(work)
 
 
-class Result(msgspec.Struct, kw_only=True):
-    """What was kept of one result set; `path` is a row file that is not yet stored."""
-
-    size: int | None = None
-    row: dict[str, Any] | None = None
-    rows: list[dict[str, Any]] | None = None
-    path: Path | None = None
-
-
-def keep(
-    fetching: FetchType,
-    names: list[str],
-    batches: Iterable[list[tuple[Any, ...]]],
+def _results(
+    database: Database,
+    task: SqlTask,
+    statements: Any,
     folder: Path,
-) -> Result:
-    """Read a result set as far as it is wanted. Of columns with the same name the last one stands."""
-    if fetching is FetchType.NONE:
-        return Result(size=0)
-    last = {name: place for place, name in enumerate(names)}
-    columns, places = list(last), list(last.values())
-    whole = len(places) == len(names)
-    if fetching is FetchType.FETCH_ONE:
-        for batch in batches:
-            if batch:
-                return Result(size=1, row={name: batch[0][last[name]] for name in columns})
-        return Result(size=0)
-    if fetching is FetchType.FETCH:
-        rows = [{name: row[last[name]] for name in columns} for batch in batches for row in batch]
-        return Result(size=len(rows), rows=rows)
-    path = folder / f"{ids.random_id()}.ion"
-    with path.open("wb", buffering=262_144) as file:
-        writer = RowWriter(file)
-        for batch in batches:
-            writer.write_all(columns, batch if whole else ([row[place] for place in places] for row in batch))
-    return Result(size=writer.count, path=path)
+    session: Session[Database],
+    only_last: bool,
+) -> list[Result]:
+    results: list[Result] = []
+    for statement in statements:
+        session.check()
+        found = database.execute(statement, task.parameters, task.fetch_size)
+        if found is None:
+            continue
+        if only_last:
+            for earlier in results:
+                if earlier.path is not None:
+                    earlier.path.unlink()
+            results.clear()
+        results.append(keep(task.fetching, found, folder))
+    return results
 
 
-async def stored(ctx: RunContext, result: Result) -> str | None:
-    """Put the row file of a result into the internal storage and give its URI; None when there is none."""
-    if result.path is None:
-        return None
-    uri = await ctx.files.put(result.path)
-    result.path.unlink()
-    return uri
-
-
-def count_fetched(ctx: RunContext, fetching: FetchType, size: int) -> None:
-    """Report how much was read."""
-    fetched = fetching in (FetchType.FETCH, FetchType.FETCH_ONE)
-    tags = {"fetch": str(fetched).lower(), "store": str(fetching is FetchType.STORE).lower()}
-    ctx.metrics.count("fetch.size", size, **tags)
-
-
-def with_marks(sql: str, names: Container[str], mark: str) -> str:
-    """The text with the database's own mark in place of the colon of each `:name` that has a value."""
-    return _PARAMETER.sub(lambda match: mark + match[1] if match[1] in names else match[0], sql)
-
-
-class QueryOutput(task.Output, frozen=True):
+class QueryOutput(Output, frozen=True):
     """The result of one query."""
 
     keep_none: ClassVar[frozenset[str]] = frozenset({"row"})
@@ -140,15 +123,35 @@ class QueryOutput(task.Output, frozen=True):
     rows: Annotated[list[dict[str, Any]] | None, Meta(description="All rows, with FETCH.")] = None
     uri: Annotated[str | None, Meta(description="URI of the row file, with STORE.")] = None
     size: Annotated[int | None, Meta(description="Rows that were read; absent without a result.")] = None
-    output_files: Annotated[dict[str, str] | None, Meta(description="Files that the SQL wrote.")] = None
-    database_uri: Annotated[str | None, Meta(description="URI of the database file.")] = None
 
 
-class QueriesOutput(task.Output, frozen=True):
+class QueriesOutput(Output, frozen=True):
     """The results of several statements."""
 
     outputs: Annotated[
         list[dict[str, Any]], Meta(description="One entry per result: `row`, `rows` or `uri`, and `size`.")
     ]
-    output_files: Annotated[dict[str, str] | None, Meta(description="Files that the SQL wrote.")] = None
-    database_uri: Annotated[str | None, Meta(description="URI of the database file.")] = None
+
+
+async def query_output(ctx: RunContext, result: Result) -> QueryOutput:
+    """A result as outputs."""
+    return QueryOutput(row=result.row, rows=result.rows, uri=await stored(ctx, result), size=result.size)
+
+
+async def entries(ctx: RunContext, results: list[Result]) -> list[dict[str, Any]]:
+    """Results as entries of `outputs`."""
+    found = []
+    for result in results:
+        values = {
+            "row": result.row,
+            "rows": result.rows,
+            "uri": await stored(ctx, result),
+            "size": result.size,
+        }
+        found.append({name: value for name, value in values.items() if value is not None})
+    return found
+
+
+async def queries_output(ctx: RunContext, results: list[Result]) -> QueriesOutput:
+    """Results as outputs."""
+    return QueriesOutput(outputs=await entries(ctx, results))

@@ -1,0 +1,16 @@
+"""Real servers, one of each kind per process of the tests, and a fresh database per test."""
+
+import pytest
+
+from tests.support.services.postgres import postgres
+
+
+@pytest.fixture(scope="session")
+def postgres_server():
+    with postgres() as server:
+        yield server
+
+
+@pytest.fixture
+def database(postgres_server):
+    return postgres_server.create()
