@@ -13,13 +13,11 @@ from batuta.engine.context import Names
 from batuta.engine.ledger import Ledger
 from batuta.engine.outline import Kind
 from batuta.engine.world import World
-from batuta.errors import BatutaError
 from batuta.model.flow import FlowKey
 from batuta.model.labels import Label
 from batuta.model.state import State
-from batuta.plugin.outputs import plain_outputs
-from batuta.plugin.reporting import Kinds, Levels
-from batuta.plugin.task import InlineTask
+from batuta.model.task import LogLevel
+from batuta.testing.inline import InlineContext, run_inline
 from batuta.testing.outcome import Given, Outcome, outcome_of
 from batuta.testing.stage import Stage
 from batuta.testing.view import Run
@@ -136,37 +134,9 @@ class Simulation(Stage):
             self._events.append(event)
 
     def _inline(self, ledger: Ledger, command: do.RunTask) -> Outcome:
-        context = _Context(Names(ledger, self.world, command.run), self)
-        try:
-            task: InlineTask = ledger.outline.form(command.task).build(context.render)
-            return Outcome(State.SUCCESS, plain_outputs(task.compute(context)))
-        except (BatutaError, expr.ExpressionError) as error:
-            self.log.append(f"ERROR {error}")
-            return Outcome(State.FAILED)
+        names = Names(ledger, self.world, command.run)
+        options = self.world.options(self.now)
+        return run_inline(InlineContext(names, self._known(), options, self._say), ledger, command)
 
-
-class _Context(Levels, Kinds):
-    """The inline context of a simulation: what is said goes to the simulation's log."""
-
-    def __init__(self, names: Names, simulation: Simulation) -> None:
-        self.names = names
-        self._simulation = simulation
-
-    @property
-    def log(self) -> _Context:
-        return self
-
-    @property
-    def metrics(self) -> _Context:
-        return self
-
-    def render(self, template: str, **extra: Any) -> str | None:
-        names = self.names.extended(**extra) if extra else self.names
-        options = self._simulation.world.options(self._simulation.now)
-        return expr.render(template, names, expr.Facts(self._simulation.facts), options)
-
-    def write(self, level: Any, message: str) -> None:
-        self._simulation.log.append(f"{level} {message}")
-
-    def measure(self, kind: Any, name: str, value: float, tags: dict[str, str]) -> None:
-        """Measurements of a simulation are nobody's concern."""
+    def _say(self, level: LogLevel, message: str) -> None:
+        self.log.append(f"{level} {message}")
