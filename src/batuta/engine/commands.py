@@ -68,6 +68,8 @@ class StartSubflow(Command, frozen=True, kw_only=True):
     index: int | None = None
     """Which one, of a task that starts many."""
     asked_outputs: dict[str, str] | None = None
+    depth: int = 1
+    """How many executions are around the child."""
 
 
 class StartIteration(Command, frozen=True, kw_only=True):

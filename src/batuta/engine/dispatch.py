@@ -10,12 +10,12 @@ from typing import Any
 import msgspec
 
 from batuta import expr, iso8601
-from batuta.engine import breakpoints, spawning
+from batuta.engine import breakpoints, listening, spawning
 from batuta.engine.commands import CancelTimers, RunTask, SetTimer, StartSubflow, StopSubflows, StopTaskRuns
 from batuta.engine.draft import Draft, attempt_ended, attempt_started
 from batuta.engine.endings import end_run, fail_run, finish_attempt
 from batuta.engine.flowables.base import Child, Flowable
-from batuta.engine.flowables.subflow import Subflow
+from batuta.engine.flowables.subflow import Subflow, depth_below
 from batuta.engine.inline.base import UpdatingTask
 from batuta.engine.outline import Kind, Place
 from batuta.engine.scope import Scope
@@ -40,6 +40,15 @@ def dispatch(draft: Draft, run: TaskRun) -> None:
     task = place.task
     if draft.execution.breakpoints and not place.after_execution and breakpoints.suspend(draft, run):
         return
+    if task.conditions:
+        try:
+            wanted = listening.is_wanted(draft, task)
+        except (BatutaError, expr.ExpressionError) as error:
+            fail_run(draft, run, task, f"Unable to evaluate the conditions of the listener: {error}")
+            return
+        if not wanted:
+            end_run(draft, run, task, State.SKIPPED, attempts=attempt_ended(run, State.SKIPPED, draft.now))
+            return
     if task.when is not None:
         try:
             wanted = expr.is_truthy_text(draft.render(task.when, run))
@@ -173,6 +182,7 @@ def _start_subflow(draft: Draft, run: TaskRun, place: Place) -> None:
     try:
         subflow: Subflow = draft.ledger.outline.form(task).build(lambda text: draft.render(text, run))
         labels = subflow.child_labels(draft.execution.labels)
+        depth = depth_below(draft.execution.depth, f"{subflow.namespace}.{subflow.flow_id}")
     except (BatutaError, expr.ExpressionError) as error:
         draft.log(LogLevel.ERROR, str(error), run)
         finish_attempt(draft, run, State.FAILED, None)
@@ -201,6 +211,7 @@ def _start_subflow(draft: Draft, run: TaskRun, place: Place) -> None:
             schedule_at=subflow.schedule_date,
             asked_outputs=subflow.asked_outputs,
             trigger=trigger,
+            depth=depth,
         )
     )
 

@@ -12,6 +12,7 @@ from batuta import expr, ids
 from batuta.engine.commands import AnyCommand, WriteLog
 from batuta.engine.context import Names
 from batuta.engine.ledger import Ledger, Undo
+from batuta.engine.rules import QuotaUse
 from batuta.engine.world import Chance, World
 from batuta.errors import Bug
 from batuta.model.execution import Attempt, Execution, TaskRun
@@ -42,12 +43,14 @@ class Draft:
         facts: expr.Facts | None,
         world: World,
         concurrency: Concurrency | None = None,
+        quotas: tuple[QuotaUse, ...] = (),
     ) -> None:
         self.ledger = ledger
         self.now = now
         self.facts = facts
         self.world = world
         self.concurrency = concurrency
+        self.quotas = quotas
         self.commands: list[AnyCommand] = []
         self._dirty: dict[str | None, TaskRun | None] = {}
         self._queue: deque[str | None] = deque()

@@ -23,6 +23,7 @@ TYPES = {
     _FLOW + "Sequential": _FLOWABLES + "sequential:Sequential",
     _FLOW + "Subflow": _FLOWABLES + "subflow:Subflow",
     _FLOW + "Switch": _FLOWABLES + "switch:Switch",
+    _FLOW + "Template": _FLOWABLES + "template:Template",
     _FLOW + "WorkingDirectory": _FLOWABLES + "working_directory:WorkingDirectory",
     _EXECUTION + "Exit": _INLINE + "exit:Exit",
     _EXECUTION + "Labels": _INLINE + "labels:Labels",

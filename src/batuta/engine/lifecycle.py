@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from batuta import expr, flows
-from batuta.engine import approving, looping, pausing, sla, slots
+from batuta.engine import approving, looping, pausing, quotas, sla, slots
 from batuta.engine import events as on
 from batuta.engine.commands import CancelTimers, RunTask, SetTimer
 from batuta.engine.dispatch import PAUSE_TIMER, TIMEOUT_TIMER, dispatch
@@ -46,6 +46,7 @@ def new_execution(
     kind: ExecutionKind = ExecutionKind.NORMAL,
     asked_outputs: dict[str, str] | None = None,
     breakpoints: tuple[Breakpoint, ...] = (),
+    depth: int = 0,
 ) -> Execution:
     """The row of a new execution of a flow, in the state CREATED.
 
@@ -72,6 +73,7 @@ def new_execution(
         kind=kind,
         asked_outputs=asked_outputs,
         breakpoints=breakpoints,
+        depth=depth,
     )
 
 
@@ -104,6 +106,7 @@ def new_iteration(
         original_id=parent.original_id,
         original_created_at=now,
         kind=ExecutionKind.LOOP,
+        depth=parent.depth,
         loop=LoopRun(task_id=task.id, task_run_id=run.id, execution_id=parent.id, item=item, parents=around),
     )
 
@@ -132,7 +135,7 @@ def _begin(draft: Draft) -> None:
     sla.monitor(draft)
     if draft.ledger.outline.has_assertions:
         sla.check_assertions(draft)
-    if not draft.execution.is_ended:
+    if not draft.execution.is_ended and quotas.admits(draft):
         slots.admit(draft)
 
 
@@ -222,6 +225,11 @@ def fail(draft: Draft, reason: str) -> None:
     draft.touch(None)
 
 
+def has_aftermath(draft: Draft) -> bool:
+    """`afterExecution` follows on the end; in a playground nothing does (flow spec §18.1)."""
+    return draft.execution.kind is not ExecutionKind.PLAYGROUND
+
+
 def settle_if_over(draft: Draft) -> None:
     """Once the execution and its afterExecution have ended, tell who waits for it."""
     execution = draft.execution
@@ -229,7 +237,7 @@ def settle_if_over(draft: Draft) -> None:
         return
     ledger = draft.ledger
     after = ledger.outline.branch(None, AFTER_EXECUTION)
-    if ledger.tally(None, AFTER_EXECUTION).ended < len(after):
+    if has_aftermath(draft) and ledger.tally(None, AFTER_EXECUTION).ended < len(after):
         return
     if any(
         ledger.runs[run_id].state.current is State.KILLING

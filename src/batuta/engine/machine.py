@@ -43,6 +43,7 @@ from batuta.engine.flowables.base import Child, Flowable
 from batuta.engine.flowables.loop_until import LoopUntil
 from batuta.engine.ledger import Ledger
 from batuta.engine.outline import AFTER_EXECUTION, TASKS, Kind
+from batuta.engine.rules import QuotaUse
 from batuta.engine.scope import Scope
 from batuta.engine.tally import fold
 from batuta.engine.world import World
@@ -61,6 +62,7 @@ def advance(
     world: World,
     facts: expr.Facts | None = None,
     concurrency: Concurrency | None = None,
+    quotas: tuple[QuotaUse, ...] = (),
 ) -> Step:
     """Advance one execution by one event.
 
@@ -74,11 +76,12 @@ def advance(
         world: what the operator decided, the same for every step.
         facts: secrets, key-value entries and files that expressions asked for earlier.
         concurrency: the limit of the newest revision of the flow, for an execution that has not begun.
+        quotas: those of the newest revision of the flow, for an execution that has not begun.
 
     Raises:
         expr.MissingFact: an expression needs an outside value. Fetch it and call again.
     """
-    draft = Draft(ledger, now=now, facts=facts, world=world, concurrency=concurrency)
+    draft = Draft(ledger, now=now, facts=facts, world=world, concurrency=concurrency, quotas=quotas)
     try:
         record(event, draft)
         if ledger.outline.has_assertions:
@@ -165,7 +168,8 @@ def settle(draft: Draft) -> None:
 def _look_at_flow(draft: Draft) -> None:
     """Start the flow's next tasks, or finish the execution."""
     if draft.execution.is_ended:
-        _next_of_list(draft, None, None, AFTER_EXECUTION)
+        if lifecycle.has_aftermath(draft):
+            _next_of_list(draft, None, None, AFTER_EXECUTION)
         return
     if not lifecycle.may_schedule(draft):
         return

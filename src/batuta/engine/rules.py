@@ -1,4 +1,5 @@
-"""What a flow document demands of its executions besides tasks: SLAs and checks (flow spec §14).
+"""What a flow document demands of its executions besides tasks: quotas, SLAs and checks (flow spec §13.3,
+§14).
 
 The parser has checked the document; it is read here as it was written, older spellings included.
 """
@@ -12,6 +13,7 @@ from typing import Any
 import msgspec
 
 from batuta import iso8601
+from batuta.model.flow import ConcurrencyBehavior
 from batuta.model.labels import Label, Labels
 from batuta.plugin.converters import as_text
 
@@ -34,6 +36,22 @@ class Sla(msgspec.Struct, frozen=True, kw_only=True):
     """Set for a MAX_DURATION."""
     condition: str | None = None
     """Set for an EXECUTION_ASSERTION."""
+
+
+class Quota(msgspec.Struct, frozen=True, kw_only=True):
+    """How many executions may be created in each window of time."""
+
+    duration: timedelta
+    limit: int
+    behavior: ConcurrencyBehavior
+    """CANCEL or FAIL: what becomes of an execution that is one too many."""
+
+
+class QuotaUse(msgspec.Struct, frozen=True):
+    """A quota, and how many executions of the present window came before this one."""
+
+    quota: Quota
+    used: int
 
 
 class CheckBehavior(StrEnum):
@@ -66,6 +84,18 @@ def _sla(written: dict[str, Any]) -> Sla:
         labels=_labels(written.get("labels")),
         duration=iso8601.parse_duration(as_text(written["duration"])) if is_duration else None,
         condition=None if is_duration else as_text(written["assert"]),
+    )
+
+
+def quotas_of(document: dict[str, Any]) -> tuple[Quota, ...]:
+    """The quotas of a flow, in order."""
+    return tuple(
+        Quota(
+            duration=iso8601.parse_duration(as_text(each["duration"])),
+            limit=int(each["limit"]),
+            behavior=ConcurrencyBehavior(each["behavior"]),
+        )
+        for each in document.get("quotas") or ()
     )
 
 

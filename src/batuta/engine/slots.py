@@ -11,7 +11,6 @@ from batuta.engine import events as on
 from batuta.engine.commands import AcquireSlot
 from batuta.engine.draft import Draft
 from batuta.engine.endings import refuse
-from batuta.model.execution import ExecutionKind
 from batuta.model.flow import ConcurrencyBehavior
 from batuta.model.state import State
 from batuta.model.task import LogLevel
@@ -20,7 +19,7 @@ from batuta.model.task import LogLevel
 def admit(draft: Draft) -> None:
     """Let a created execution run, if need be after a slot was granted."""
     limit = draft.concurrency
-    if limit is None or draft.execution.kind is ExecutionKind.LOOP:
+    if limit is None or not draft.execution.is_counted:
         _run(draft)
     else:
         draft.command(AcquireSlot(limit=limit.limit, behavior=limit.behavior))

@@ -17,7 +17,7 @@ from batuta.engine.draft import Draft, attempt_started
 from batuta.engine.endings import ITERATION, end_flowable, fail_run
 from batuta.engine.flowables.foreach_item import ForEachItemExecutions, ForEachItemMerge
 from batuta.engine.flowables.loop import Loop
-from batuta.engine.flowables.subflow import own_labels
+from batuta.engine.flowables.subflow import depth_below, own_labels
 from batuta.engine.outline import Place
 from batuta.errors import BatutaError, TaskError
 from batuta.expr import Fact
@@ -36,6 +36,7 @@ def begin(draft: Draft, run: TaskRun, place: Place) -> None:
             case Loop():
                 items = form.items()
             case ForEachItemExecutions():
+                depth_below(draft.execution.depth, f"{form.namespace}.{form.flow_id}")
                 items = _batches(draft, run, form)
             case ForEachItemMerge():
                 _merge(draft, run, form)
@@ -134,6 +135,7 @@ def _start(draft: Draft, run: TaskRun, form: Any, item: LoopItem) -> None:
                 ITERATION: item.index,
             },
             index=item.index,
+            depth=execution.depth + 1,
         )
     )
 

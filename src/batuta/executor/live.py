@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from datetime import datetime
 
 from batuta import flows
 from batuta.engine.ledger import Ledger
 from batuta.engine.outline import outline_of
+from batuta.engine.quotas import window_start
+from batuta.engine.rules import QuotaUse, quotas_of
 from batuta.errors import BatutaError, FlowError, NotFound
-from batuta.model.execution import ExecutionKind
+from batuta.model import labels
+from batuta.model.execution import Execution
 from batuta.model.flow import Concurrency, Flow, FlowKey
 from batuta.model.state import State
-from batuta.store.port import Store
+from batuta.store.port import AllOf, Condition, Criteria, Search, Store
 
 _NOT_BEGUN = (State.CREATED, State.QUEUED)
 
@@ -93,16 +97,53 @@ class Live:
     async def concurrency(self, ledger: Ledger) -> Concurrency | None:
         """The limit under which an execution that has not begun stands: that of the newest revision of its
         flow, whatever its own one says (flow spec §13.1)."""
+        flow = await self._newest(ledger)
+        return None if flow is None else flow.concurrency
+
+    async def quotas(self, ledger: Ledger, now: datetime) -> tuple[QuotaUse, ...]:
+        """The quotas of the newest revision of the flow, and how much of each is used, for an execution that
+        has not begun (flow spec §13.3)."""
+        if ledger.execution.state.current is not State.CREATED:
+            return ()
+        flow = await self._newest(ledger)
+        if flow is None or not flow.document.get("quotas"):
+            return ()
+        return tuple(
+            [
+                QuotaUse(
+                    quota, await self._created_since(ledger.execution, window_start(quota.duration, now))
+                )
+                for quota in quotas_of(flow.document)
+            ]
+        )
+
+    async def _created_since(self, execution: Execution, start: datetime) -> int:
+        """Executions of the same flow that came before this one and were not refused by a quota."""
+        conditions: tuple[Criteria, ...] = (
+            Condition("namespace", "EQUALS", execution.namespace),
+            Condition("flowId", "EQUALS", execution.flow_id),
+            Condition("startDate", "GREATER_THAN_OR_EQUAL_TO", start),
+            Condition("startDate", "LESS_THAN", execution.state.started_at),
+        )
+        refused = Condition("labels", "EQUALS", {labels.QUOTA: labels.EXCEEDED})
+        every = await self._store.executions.search(Search(criteria=AllOf(conditions), limit=1))
+        if not every.total:
+            return 0
+        out = await self._store.executions.search(Search(criteria=AllOf((*conditions, refused)), limit=1))
+        return every.total - out.total
+
+    async def _newest(self, ledger: Ledger) -> Flow | None:
+        """The newest revision of the flow of an execution that has not begun."""
         execution = ledger.execution
-        if execution.state.current not in _NOT_BEGUN or execution.kind is ExecutionKind.LOOP:
+        if execution.state.current not in _NOT_BEGUN or not execution.is_counted:
             return None
         newest = await self._store.flows.latest(execution.flow_key)
         if newest is None or newest.deleted:
             return None
         if newest.revision == execution.revision:
-            return ledger.outline.flow.concurrency
+            return ledger.outline.flow
         try:
-            return (await self.flows.revision(execution.flow_key, newest.revision)).concurrency
+            return await self.flows.revision(execution.flow_key, newest.revision)
         except BatutaError:
             # The text of the newest revision is not a flow; nobody can start it, and what waits may run.
             return None

@@ -210,6 +210,7 @@ class Executor:
             world=self._world,
             facts=item.facts,
             concurrency=await self.live.concurrency(ledger),
+            quotas=await self.live.quotas(ledger, self._clock.now()),
         )
         self._done(item, this)
         after = plan(step, ledger, this.batch, self._clock.now())

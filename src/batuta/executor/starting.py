@@ -50,6 +50,7 @@ class Starting:
             now=self._clock.now(),
             schedule_at=command.schedule_at,
             asked_outputs=command.asked_outputs,
+            depth=command.depth,
         )
         if flow.document.get("checks"):
             execution = await self._checked(execution, flow)

@@ -8,6 +8,7 @@ from functools import lru_cache
 from typing import Any
 
 import msgspec
+from msgspec.structs import replace
 
 from batuta.errors import FlowError
 from batuta.flows import declarations, defaults, labels, renames, tasks, triggers, violations
@@ -198,7 +199,6 @@ def _flow(found: Findings, revision: int, server_defaults: Sequence[PluginDefaul
     if "tasks" not in data or data["tasks"] is None or data["tasks"] == []:
         section.wrong("tasks", "must not be empty", hint="list at least one task below `tasks:`")
     _check_other_parts(section)
-    listeners = _listeners(section)
     flow = Flow(
         id=section.text("id", required=True, pattern=ID, least=1, most=100) or "",
         namespace=section.text("namespace", required=True, pattern=NAMESPACE, least=1, most=150) or "",
@@ -211,14 +211,14 @@ def _flow(found: Findings, revision: int, server_defaults: Sequence[PluginDefaul
         tasks=tasks.tasks(section, "tasks"),
         errors=tasks.tasks(section, "errors"),
         finally_=tasks.tasks(section, "finally"),
-        after_execution=tasks.tasks(section, "afterExecution"),
+        after_execution=(*tasks.tasks(section, "afterExecution"), *_listeners(section)),
         triggers=triggers.triggers(section),
         concurrency=_concurrency(section),
         retry=tasks.retry(section),
         disabled=section.flag("disabled"),
         document=document,
     )
-    violations.collect(found, flow, listeners)
+    violations.collect(found, flow)
     return flow
 
 
@@ -326,19 +326,18 @@ def _check_quotas(section: Section) -> None:
 
 
 def _listeners(section: Section) -> tuple[Task, ...]:
-    """Tasks of the old `listeners`: checked like others, and not run."""
+    """Tasks of the old `listeners`, each with the conditions under which it follows on the end."""
     found: list[Task] = []
     for each in section.sections("listeners"):
         each.refuse_unknown(
             {"description", "conditions", "tasks"}, "io.kestra.core.models.listeners.Listener"
         )
-        found.extend(tasks.tasks(each, "tasks"))
+        each.text("description")
+        triggers.check_conditions(each, "conditions")
+        conditions = tuple(condition.data for condition in each.sections("conditions"))
+        found.extend(replace(task, conditions=conditions) for task in tasks.tasks(each, "tasks"))
+        if not each.has("tasks"):
+            each.wrong("tasks", "must not be empty", hint="list what follows on the end of an execution")
     if found:
-        section.found.warn(
-            section.at("listeners"),
-            "`listeners` are kept and not run by this version",
-            hint="use `afterExecution` with a `when` on `execution.state`",
-            key=True,
-            code="flow.unsupported-part",
-        )
+        section.found.old(section.at("listeners"), "`listeners` are replaced by `afterExecution`")
     return tuple(found)

@@ -133,6 +133,13 @@ def _as_written(text: str) -> str:
     return text
 
 
+def check_conditions(section: Section, name: str) -> None:
+    """Note what is wrong with the conditions in a list."""
+    for condition in section.sections(name):
+        for _ in _condition_types(condition):
+            pass
+
+
 def _check_conditions(section: Section, found: type_check.Found) -> None:
     for name in ("conditions", "scheduleConditions"):
         for condition in section.sections(name):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 
 from batuta.flows.findings import Findings, did_you_mean
 from batuta.flows.reader import Path
@@ -29,11 +29,10 @@ _FLOW = "io.kestra.plugin.core.flow."
 _BRANCHES = ("tasks", "errors", "finally", "afterExecution", "listeners")
 
 
-def collect(found: Findings, flow: Flow, listeners: Sequence[Task] = ()) -> None:
-    """Note every rule that the flow breaks. `listeners` are tasks that the flow holds besides its
-    branches."""
+def collect(found: Findings, flow: Flow) -> None:
+    """Note every rule that the flow breaks."""
     _reserved(found, flow)
-    every = [*flow.walk(), *(task for each in listeners for task in each.walk())]
+    every = list(flow.walk())
     places = _Places(found)
     _duplicates(found, "task", (task.id for task in every), places.tasks)
     _duplicates(found, "trigger", (trigger.id for trigger in flow.triggers), places.listed("triggers"))

@@ -125,6 +125,8 @@ class Execution(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     asked_outputs: dict[str, str] | None = None
     """Templates that the parent's task wants rendered at the end, in the context of this execution (flow spec
     §6.13)."""
+    depth: int = 0
+    """How many executions are around this one: 0 unless a Subflow or a ForEachItem started it."""
     settled: bool = False
     """Ended, and everything that follows on the end (afterExecution, the parent's notice) has been done."""
 
@@ -132,6 +134,11 @@ class Execution(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     def flow_key(self) -> FlowKey:
         """The flow that runs."""
         return FlowKey(self.namespace, self.flow_id)
+
+    @property
+    def is_counted(self) -> bool:
+        """Limits and quotas of its flow hold for it, and other flows may react to it."""
+        return self.kind is ExecutionKind.NORMAL or self.kind is ExecutionKind.TEST
 
     @property
     def is_ended(self) -> bool:

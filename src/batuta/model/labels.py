@@ -14,6 +14,9 @@ READ_ONLY = "system.readOnly"
 RESTARTED = "system.restarted"
 REPLAY = "system.replay"
 REPLAYED = "system.replayed"
+QUOTA = "system.quota"
+EXCEEDED = "exceeded"
+"""Value of `QUOTA` at an execution that a quota has refused."""
 
 
 class Label(msgspec.Struct, frozen=True):

@@ -88,6 +88,9 @@ class Task(msgspec.Struct, frozen=True, kw_only=True):
     branches: dict[str, tuple[Task, ...]] = {}
     """Lists of child tasks by name: `tasks`, `errors`, `finally`, `then`, `else`, `defaults`, `onPause`, and
     `cases.<key>` for each case of a Switch."""
+    conditions: tuple[dict[str, Any], ...] = ()
+    """Conditions of the old `listeners` around it, as written: it runs only if they hold when the execution
+    has ended."""
     common: dict[str, Any] = {}
     """Common properties that are carried but have no rule of their own here: `taskCache`, `workerGroup`,
     `assets` ..."""

@@ -19,12 +19,13 @@ from batuta.engine.ledger import Ledger
 from batuta.engine.lifecycle import new_execution, new_iteration
 from batuta.engine.machine import advance
 from batuta.engine.outline import outline_of
-from batuta.engine.rules import CheckBehavior
+from batuta.engine.quotas import window_start
+from batuta.engine.rules import CheckBehavior, QuotaUse, quotas_of
 from batuta.engine.world import World
 from batuta.errors import BatutaError, InvalidRequest, NotFound
 from batuta.model.execution import Execution, ExecutionKind, ExecutionTrigger
 from batuta.model.flow import Flow, FlowKey
-from batuta.model.labels import Label
+from batuta.model.labels import QUOTA, Label, value_of
 from batuta.model.state import State
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
@@ -99,6 +100,7 @@ class Stage:
         schedule_at: datetime | None = None,
         asked_outputs: dict[str, str] | None = None,
         kind: ExecutionKind = ExecutionKind.NORMAL,
+        depth: int = 0,
     ) -> Execution:
         resolution = flows.resolve(
             flow.inputs,
@@ -120,6 +122,7 @@ class Stage:
             schedule_at=schedule_at,
             asked_outputs=asked_outputs,
             kind=kind,
+            depth=depth,
         )
         failed = checks.failed_checks(
             flow, execution.inputs, now=self.now, world=self.world, facts=self._known()
@@ -142,6 +145,7 @@ class Stage:
             world=self.world,
             facts=self._known(),
             concurrency=None if flow is None else flow.concurrency,
+            quotas=self._quotas(ledger.execution),
         )
         for command in step.commands:
             self._obey(ledger, command)
@@ -150,6 +154,25 @@ class Stage:
         ):
             self.offer_slots(ledger.execution.flow_key)
 
+    def _quotas(self, execution: Execution) -> tuple[QuotaUse, ...]:
+        """The quotas of the flow of an execution that has not begun, and how much of each is used."""
+        flow = self.flows.get(execution.flow_key)
+        if flow is None or execution.state.current is not State.CREATED or not execution.is_counted:
+            return ()
+        others = [
+            each.execution
+            for each in self.ledgers.values()
+            if each.execution.flow_key == execution.flow_key
+            and each.execution.is_counted
+            and value_of(each.execution.labels, QUOTA) is None
+            and each.execution.state.started_at < execution.state.started_at
+        ]
+        return tuple(
+            QuotaUse(quota, sum(each.state.started_at >= start for each in others))
+            for quota in quotas_of(flow.document)
+            for start in (window_start(quota.duration, self.now),)
+        )
+
     def running(self, key: FlowKey) -> list[str]:
         """Ids of executions that hold a slot of a flow."""
         return [
@@ -157,7 +180,7 @@ class Stage:
             for each in self.ledgers.values()
             if each.execution.flow_key == key
             and not each.execution.settled
-            and each.execution.kind is not ExecutionKind.LOOP
+            and each.execution.is_counted
             and (each.execution.id in self.admitted or each.execution.state.current in _UNDER_WAY)
         ]
 
@@ -277,6 +300,7 @@ class Stage:
                 child_id,
                 command.schedule_at,
                 command.asked_outputs,
+                depth=command.depth,
             )
         except BatutaError as error:
             return on.SubflowRefused(

@@ -7,7 +7,7 @@ import msgspec
 
 from batuta.engine.outline import Kind, Outline, outline_of
 from batuta.errors import FlowError
-from batuta.model.execution import Execution, ExecutionKind, TaskRun
+from batuta.model.execution import Execution, TaskRun
 from batuta.model.flow import Concurrency
 from batuta.model.state import State
 from batuta.model.trigger import TriggerKey
@@ -89,7 +89,7 @@ class Gathering:
         execution = found.execution
         newest = await self._store.flows.latest(execution.flow_key)
         flow = None if newest is None or newest.deleted else self._site.parsed(newest).flow
-        if flow is None or flow.concurrency is None or execution.kind is ExecutionKind.LOOP:
+        if flow is None or flow.concurrency is None or not execution.is_counted:
             return
         found.limit = flow.concurrency
         queued = await self._store.executions.queued(execution.flow_key, MOST_READ)

@@ -74,6 +74,24 @@ class Subflow(Struct, kw_only=True, rename="camel"):
         return labels.merged(inherited, own, correlation)
 
 
+MOST_DEEP = 64
+"""Most executions around one, each started by the one before."""
+
+
+def depth_below(parent: int, name: str) -> int:
+    """How deep a child stands; `name` is that of its flow.
+
+    Raises:
+        TaskError: too deep.
+    """
+    if parent >= MOST_DEEP:
+        raise TaskError(
+            f"Cannot execute the flow `{name}`: subflows may be nested at most {MOST_DEEP} levels deep",
+            mend="look for flows that start each other in a circle",
+        )
+    return parent + 1
+
+
 def own_labels(written: dict[str, Any] | list[dict[str, Any]] | None) -> Labels:
     """Labels from a rendered map, or from a list of `{key, value}`.
 

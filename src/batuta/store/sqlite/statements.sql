@@ -19,7 +19,7 @@ UPDATE executions AS mine SET slot = 1
 WHERE id = ?1
   AND (SELECT count(*) FROM executions AS other INDEXED BY executions_unsettled
        WHERE other.settled = 0 AND other.namespace = mine.namespace AND other.flow_id = mine.flow_id
-         AND other.id <> mine.id AND other.kind <> 'LOOP'
+         AND other.id <> mine.id AND other.kind NOT IN ('LOOP', 'PLAYGROUND')
          AND (other.slot OR other.state IN ('RUNNING', 'PAUSED', 'RETRYING', 'RESTARTED', 'BREAKPOINT', 'KILLING')))
       < ?2
   AND NOT EXISTS (SELECT 1 FROM executions AS older INDEXED BY executions_unsettled
@@ -195,7 +195,7 @@ WHERE state = 'QUEUED' AND namespace = ? AND flow_id = ? ORDER BY started_at, id
 -- name: slot_holders
 -- Executions of a flow that count against its limit, oldest first; the same ones as in `take_slot`.
 SELECT body FROM executions INDEXED BY executions_unsettled
-WHERE settled = 0 AND namespace = ? AND flow_id = ? AND kind <> 'LOOP'
+WHERE settled = 0 AND namespace = ? AND flow_id = ? AND kind NOT IN ('LOOP', 'PLAYGROUND')
   AND (slot OR state IN ('RUNNING', 'PAUSED', 'RETRYING', 'RESTARTED', 'BREAKPOINT', 'KILLING'))
 ORDER BY started_at, id LIMIT ?;
 
