@@ -82,6 +82,12 @@ def checked_namespace(name: str) -> str:
     return name
 
 
+def slugify(text: str) -> str:
+    """A flow or task id as a part of a path: `04_postgres_taxi` becomes `04-postgres-taxi`."""
+    plain = unicodedata.normalize("NFD", re.sub(r"[\s_]", "-", text))
+    return re.sub(r"-{2,}", "-", re.sub(r"[^A-Za-z0-9-]", "", plain)).strip("-").lower()
+
+
 def _check_part(name: str, part: str) -> None:
     if part in ("", ".", ".."):
         raise _refused(

@@ -93,6 +93,9 @@ class Files(Protocol):
     async def put_bytes(self, content: bytes, name: str) -> str:
         """Store bytes below this task run and give their URI."""
 
+    async def copy(self, uri: str) -> str:
+        """Store a copy of a stored file below this task run and give its URI."""
+
     async def delete(self, uri: str) -> bool:
         """Remove a stored file; False when there was none."""
 
@@ -104,6 +107,9 @@ class Files(Protocol):
 
     async def place_namespace_files(self, namespace_files: Mapping[str, Any] | None) -> int:
         """Copy namespace files into the working directory; how many (triggers-and-stores spec A16.2)."""
+
+    async def matching(self, patterns: Sequence[str]) -> list[str]:
+        """Relative paths of the files in the working directory that match globs, in order."""
 
     async def collect(self, patterns: Sequence[str]) -> dict[str, str]:
         """Store and remove the files that match `outputFiles` globs; path -> URI (plugins spec B2)."""
@@ -147,6 +153,44 @@ class KvStore(Protocol):
 
     async def keys(self, prefix: str = "", namespace: str | None = None) -> list[str]:
         """Live keys of exactly this namespace that begin with `prefix`, sorted."""
+
+
+class NamespaceTrees(Protocol):
+    """Files of namespaces (triggers-and-stores spec A16).
+
+    Paths may have a slash in front; those that are given back have none.
+    """
+
+    async def names(self) -> list[str]:
+        """Namespaces with flows, sorted."""
+
+    async def chosen(self, namespace: str, patterns: Sequence[str]) -> list[str]:
+        """Paths of the files that one of the paths or globs names, sorted.
+
+        Raises:
+            TaskError: the namespace cannot be, or a pattern is no glob.
+        """
+
+    async def uri(self, namespace: str, path: str) -> str | None:
+        """Where the newest content of a file is; None when there is no such file."""
+
+    async def put(self, namespace: str, path: str, source: Path | bytes | str) -> str:
+        """Write a file, as a new version where it exists, from a local file, bytes, or the URI of a stored
+        file; its URI.
+
+        Raises:
+            TaskError: the namespace or the path cannot be, or the source is not there.
+        """
+
+    async def delete(self, namespace: str, path: str, *, with_empty_folders: bool = False) -> bool:
+        """Remove a file, and if wanted the folders that this leaves empty; its versions are kept. False when
+        there was none."""
+
+    async def purge(
+        self, namespace: str, *, pattern: str | None, keep: int | None, before: datetime | None
+    ) -> int:
+        """Remove old versions of the files that a path or glob names, for good: all but the newest ones, and
+        those written before an instant. How many there were."""
 
 
 class TriggerSwitch(Protocol):
@@ -336,6 +380,17 @@ class RunContext(InlineContext, Protocol):
     @property
     def kv(self) -> KvStore:
         """The key-value store, beginning at the flow's namespace."""
+
+    @property
+    def namespaces(self) -> NamespaceTrees:
+        """Files of namespaces."""
+
+    async def run_document(self, document: str) -> Any:
+        """Run the task that a YAML text describes in place of this one, and give its outputs.
+
+        Raises:
+            TaskError: the text is no task, or one that cannot run on a worker.
+        """
 
     @property
     def triggers(self) -> TriggerSwitch:

@@ -10,6 +10,7 @@ import unicodedata
 
 from batuta.errors import InvalidRequest
 from batuta.paths import checked_namespace, checked_parts
+from batuta.paths import slugify as slugify
 from batuta.storage.port import SCHEME
 
 ROOT = f"{SCHEME}:///"
@@ -20,14 +21,8 @@ VERSIONS = ".versions"
 _EXECUTION = re.compile(
     r"(?P<namespace>.+?)/(?P<flow>[^/]+)/executions/(?P<execution>[^/]+)/(?:tasks|inputs|trigger|values)/."
 )
-_NAMESPACE = re.compile(r"(?P<namespace>.+?)/(?:_files|_kv)/.")
+_NAMESPACE = re.compile(r"(?P<namespace>.+?)/(?P<kind>_files|_kv)/.")
 _MARK = re.compile(r"[^\w.+@=,()-]+")
-
-
-def slugify(text: str) -> str:
-    """A flow or task id as a part of a path: `04_postgres_taxi` becomes `04-postgres-taxi`."""
-    plain = unicodedata.normalize("NFD", re.sub(r"[\s_]", "-", text))
-    return re.sub(r"-{2,}", "-", re.sub(r"[^A-Za-z0-9-]", "", plain)).strip("-").lower()
 
 
 def namespace_root(namespace: str) -> str:
@@ -159,6 +154,13 @@ def namespace_of(uri: str) -> str | None:
 def is_of_namespace(uri: str, namespace: str) -> bool:
     """The file belongs to exactly this namespace: to an execution of one of its flows, or to itself."""
     return namespace_of(uri) == namespace
+
+
+def is_namespace_file(uri: str) -> bool:
+    """The file is one of a namespace's own tree."""
+    path = uri.removeprefix(ROOT)
+    match = _NAMESPACE.match(path) if path != uri else None
+    return match is not None and match["kind"] == "_files" and _is_plain(path)
 
 
 def is_of_execution(uri: str, namespace: str, flow_id: str, execution_id: str) -> bool:

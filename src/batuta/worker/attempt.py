@@ -28,6 +28,7 @@ from batuta.worker.files import AttemptFiles
 from batuta.worker.journal import Journal
 from batuta.worker.kv import NamespaceKv
 from batuta.worker.logs import AttemptLog, AttemptMetrics
+from batuta.worker.namespace_trees import NamespaceTrees
 from batuta.worker.process import ChildProcesses
 from batuta.worker.render import Lookups, Renderer, TaskNames
 from batuta.worker.task_cache import TaskCache
@@ -149,6 +150,7 @@ class Attempt:
             self._workspace,
             bench.ports.storage,
             execution,
+            executions=bench.ports.store.executions,
             task_id=task.id,
             task_run_id=run_id,
             cache_dir=settings.data_dir.absolute() / "cache",
@@ -167,11 +169,23 @@ class Attempt:
             files=files,
             kv=NamespaceKv(bench.ports.store.kv, bench.ports.clock, execution.namespace),
             triggers=TriggerRecords(bench.ports),
+            namespaces=NamespaceTrees(bench.ports, files),
+            run_document=self._run_document,
             executions=OtherExecutions(bench.ports, execution.namespace),
             processes=ChildProcesses(bench.warden, settings.kill_grace_seconds, bench.journal.room),
             store=bench.ports.store,
             renderer=Renderer(names, bench.lookups, execution, self.inputs.options, masks.learn),
         )
+
+    async def _run_document(self, text: str) -> dict[str, Any] | None:
+        """Run the task that a text describes in place of this one, and give its outputs."""
+        from batuta.worker.templating import task_of
+
+        inputs = msgspec.structs.replace(self.inputs, task=task_of(text, self.inputs.task))
+        inner = Attempt(self._bench, inputs, self.context.identity.attempt, self._workspace)
+        with self.context.stopping() as stop:
+            stop.callback(inner.context.stop)
+            return (await inner._perform()).outputs
 
     def _own_names(self, task: Task) -> Any:
         try:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from typing import Any, Protocol
 
@@ -20,6 +20,7 @@ from batuta.worker.executions import OtherExecutions
 from batuta.worker.files import AttemptFiles
 from batuta.worker.kv import NamespaceKv
 from batuta.worker.logs import AttemptLog, AttemptMetrics
+from batuta.worker.namespace_trees import NamespaceTrees
 from batuta.worker.process import ChildProcesses
 from batuta.worker.render import Renderer
 from batuta.worker.triggers import TriggerRecords
@@ -73,9 +74,11 @@ class AttemptContext:
         files: AttemptFiles,
         kv: NamespaceKv,
         triggers: TriggerRecords,
+        namespaces: NamespaceTrees,
         executions: OtherExecutions,
         processes: ChildProcesses,
         renderer: Renderer,
+        run_document: Callable[[str], Awaitable[Any]],
         store: Store,
     ) -> None:
         self.identity = identity
@@ -84,9 +87,11 @@ class AttemptContext:
         self.files = files
         self.kv = kv
         self.triggers = triggers
+        self.namespaces = namespaces
         self.executions = executions
         self.processes = processes
         self.renderer = renderer
+        self._run_document = run_document
         self._store = store
         self._stops: list[ExitStack] = []
         self._cancelled = False
@@ -112,6 +117,10 @@ class AttemptContext:
     async def native(self, template: str, **extra: Any) -> Any:
         """Render a template to a value, fetching what it asks for."""
         return await self.renderer.native(template, **extra)
+
+    async def run_document(self, document: str) -> Any:
+        """Run the task that a YAML text describes in place of this one, and give its outputs."""
+        return await self._run_document(document)
 
     async def log_of(
         self, execution_id: str, *, least: LogLevel, task_ids: Sequence[str] = ()

@@ -7,7 +7,7 @@ import os
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import timedelta
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -16,9 +16,12 @@ from batuta import expr, ids
 from batuta.clock import Clock
 from batuta.errors import BatutaError, InvalidRequest, NotFound, TaskError
 from batuta.model.execution import Execution
+from batuta.paths import inside
 from batuta.plugin.context import TaskLog, TaskMetrics
 from batuta.plugin.converters import as_text
 from batuta.storage import uris
+from batuta.storage.access import Executions, check_readable
+from batuta.storage.namespace_files import NamespaceFiles
 from batuta.storage.port import Storage
 from batuta.worker import globs
 from batuta.worker.workspace import Workspace
@@ -34,6 +37,7 @@ class AttemptFiles:
         workspace: Workspace,
         storage: Storage,
         execution: Execution,
+        executions: Executions,
         *,
         task_id: str,
         task_run_id: str,
@@ -45,6 +49,7 @@ class AttemptFiles:
         self._workspace = workspace
         self._storage = storage
         self._execution = execution
+        self._executions = executions
         self._task_id = task_id
         self._task_run_id = task_run_id
         self._cache_dir = cache_dir
@@ -65,7 +70,7 @@ class AttemptFiles:
 
     async def fetch(self, uri: str, target: Path) -> None:
         """Copy a stored file to a local path."""
-        place = self.resolve(uri)
+        place = await self.resolve(uri)
         await asyncio.to_thread(target.parent.mkdir, parents=True, exist_ok=True)
         try:
             await self._storage.fetch(place, target)
@@ -77,7 +82,7 @@ class AttemptFiles:
     async def read(self, uri: str) -> bytes:
         """The content of a stored file."""
         try:
-            return await self._storage.read(self.resolve(uri))
+            return await self._storage.read(await self.resolve(uri))
         except NotFound:
             raise TaskError(f"There is no file `{uri}` in the internal storage") from None
 
@@ -91,13 +96,20 @@ class AttemptFiles:
         stored = await self._storage.put(self._uri(name), content)
         return stored.uri
 
+    async def copy(self, uri: str) -> str:
+        """Store a copy of a stored file below this task run."""
+        await self.size(uri)
+        name = f"{ids.random_id()}-{uri.rpartition('/')[2]}"
+        stored = await self._storage.put(self._uri(name), self._storage.stream(await self.resolve(uri)))
+        return stored.uri
+
     async def delete(self, uri: str) -> bool:
         """Remove a stored file; False when there was none."""
-        return await self._storage.delete(self.resolve(uri))
+        return await self._storage.delete(await self.resolve(uri))
 
     async def size(self, uri: str) -> int:
         """Bytes in a stored file."""
-        found = await self._storage.stat(self.resolve(uri))
+        found = await self._storage.stat(await self.resolve(uri))
         if found is None:
             raise TaskError(f"There is no file `{uri}` in the internal storage")
         return found.size
@@ -124,15 +136,14 @@ class AttemptFiles:
         if namespace_files is None or not expr.is_truthy_text(as_text(namespace_files.get("enabled", True))):
             return 0
         started = self._clock.monotonic()
-        include = [_namespace_matcher(glob) for glob in _texts(namespace_files.get("include"))]
-        exclude = [_namespace_matcher(glob) for glob in _texts(namespace_files.get("exclude"))]
+        include = [globs.namespace_matcher(glob) for glob in _texts(namespace_files.get("include"))]
+        exclude = [globs.namespace_matcher(glob) for glob in _texts(namespace_files.get("exclude"))]
         if_exists = as_text(namespace_files.get("ifExists") or "OVERWRITE").upper()
         by_folder = expr.is_truthy_text(as_text(namespace_files.get("folderPerNamespace", False)))
         count = 0
         for namespace in _texts(namespace_files.get("namespaces")) or [self._execution.namespace]:
-            prefix = namespace_prefix(namespace)
-            for stored in await self._storage.list(prefix):
-                path = stored.uri.removeprefix(prefix)
+            files = _tree(self._storage, namespace)
+            for path in await files.paths():
                 if (include and not any(fits(path) for fits in include)) or any(
                     fits(path) for fits in exclude
                 ):
@@ -140,7 +151,7 @@ class AttemptFiles:
                 target = self._inside(f"{namespace}/{path}" if by_folder else path, "namespaceFiles")
                 if target.exists() and not self._may_replace(path, if_exists):
                     continue
-                await self._storage.fetch(stored.uri, target)
+                await self._storage.fetch(await files.uri(path), target)
                 count += 1
         self._metrics.count("namespacefiles.count", count)
         self._metrics.time("namespacefiles.duration", timedelta(seconds=self._clock.monotonic() - started))
@@ -149,12 +160,16 @@ class AttemptFiles:
 
     async def collect(self, patterns: Sequence[str]) -> dict[str, str]:
         """Store and remove the files that match `outputFiles` globs (plugins spec B2)."""
+        return await self._keep(self.working_dir, paths) if (paths := await self.matching(patterns)) else {}
+
+    async def matching(self, patterns: Sequence[str]) -> list[str]:
+        """Relative paths of the files in the working directory that match globs, in order."""
         if not patterns or not self._workspace.is_made:
-            return {}
+            return []
         folder = self.working_dir
         tests = [globs.matcher(pattern, str(folder)) for pattern in patterns]
-        paths = await asyncio.to_thread(lambda: [path for path in regular_files(folder)])
-        return await self._keep(folder, [path for path in paths if any(fits(path) for fits in tests)])
+        paths = await asyncio.to_thread(lambda: list(regular_files(folder)))
+        return [path for path in paths if any(fits(path) for fits in tests)]
 
     async def collect_below(self, folder: Path) -> dict[str, str]:
         """Store and remove every regular file below a folder."""
@@ -168,7 +183,7 @@ class AttemptFiles:
             await self._storage.delete_below(prefix)
         return there
 
-    def resolve(self, uri: str) -> str:
+    async def resolve(self, uri: str) -> str:
         """The internal storage URI behind any form of reference.
 
         Raises:
@@ -179,10 +194,15 @@ class AttemptFiles:
                 f"`{uri}` cannot be read: files of the host are closed to flows",
                 mend="store the file first, as an input of type FILE or as a namespace file",
             )
+        execution = self._execution
         try:
-            return uris.readable(uri, namespace=self._execution.namespace)
+            place = uris.readable(uri, namespace=execution.namespace)
+            await check_readable(
+                place, namespace=execution.namespace, reader=execution, executions=self._executions
+            )
         except BatutaError as error:
             raise TaskError(error.what, mend=error.mend) from None
+        return place
 
     async def _keep(self, folder: Path, paths: Sequence[str]) -> dict[str, str]:
         kept = {}
@@ -204,17 +224,13 @@ class AttemptFiles:
         )
 
     def _inside(self, name: str, owner: str) -> Path:
-        parts = [part for part in PurePosixPath(name).parts if part not in ("/", ".")]
-        if not parts or ".." in parts or "\0" in name:
+        try:
+            return inside(self.working_dir, name.removeprefix("./").removeprefix("/"))
+        except InvalidRequest as error:
             raise TaskError(
-                f"{owner}: `{name}` is not a path inside the working directory",
+                f"{owner}: `{name}` is not a path inside the working directory: {error.what}",
                 mend="use a relative path without `..`",
-            )
-        folder = self.working_dir
-        target = folder.joinpath(*parts)
-        if not target.parent.resolve().is_relative_to(folder) or target.is_symlink():
-            raise TaskError(f"{owner}: `{name}` leads outside the working directory through a link")
-        return target
+            ) from None
 
     def _may_replace(self, path: str, if_exists: str) -> bool:
         match if_exists:
@@ -232,9 +248,11 @@ class AttemptFiles:
         )
 
 
-def namespace_prefix(namespace: str) -> str:
-    """Below which URI the files of a namespace are."""
-    return uris.namespace_file(namespace, "")
+def _tree(storage: Storage, namespace: str) -> NamespaceFiles:
+    try:
+        return NamespaceFiles(storage, namespace)
+    except InvalidRequest as error:
+        raise TaskError(f"namespaceFiles.namespaces: {error.what}", mend=error.mend) from None
 
 
 def execution_prefix(execution: Execution) -> str:
@@ -273,18 +291,6 @@ def _texts(value: Any) -> list[str]:
     if value is None:
         return []
     return [as_text(each) for each in value] if isinstance(value, list) else [as_text(value)]
-
-
-def _namespace_matcher(pattern: str) -> globs.Matches:
-    """A pattern that begins with a word is looked for in every folder; the namespace's root is `/`."""
-    if pattern.startswith("regex:"):
-        return globs.matcher(pattern, "")
-    pattern = pattern.removeprefix("glob:")
-    if pattern[:1].isalnum() or pattern[:1] == "_":
-        return lambda path: globs.glob_regex(f"**/{pattern}").fullmatch("/" + path) is not None
-    if pattern.startswith("/"):
-        return lambda path: globs.glob_regex(pattern).fullmatch("/" + path) is not None
-    return lambda path: globs.glob_regex(pattern).fullmatch(path) is not None
 
 
 def _write(target: Path, content: str) -> None:

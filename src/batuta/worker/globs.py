@@ -80,6 +80,23 @@ def matcher(pattern: str, folder: str) -> Matches:
     return lambda path: glob.fullmatch(path) is not None
 
 
+def namespace_matcher(pattern: str) -> Matches:
+    """A test of the paths of namespace files; the root of the namespace is `/`.
+
+    A pattern that begins with a word is looked for in every folder (triggers-and-stores spec A16.2).
+    """
+    if pattern.startswith("regex:"):
+        return matcher(pattern, "")
+    pattern = pattern.removeprefix("glob:")
+    if pattern[:1].isalnum() or pattern[:1] == "_":
+        pattern = f"**/{pattern}"
+    elif not pattern.startswith("/"):
+        plain = glob_regex(pattern)
+        return lambda path: any(plain.fullmatch(form) for form in (path, f"/{path}"))
+    rooted = glob_regex(pattern)
+    return lambda path: rooted.fullmatch(f"/{path}") is not None
+
+
 def is_glob(pattern: str) -> bool:
     """The text stands for more than one name."""
     return pattern.startswith(("regex:", "glob:")) or any(sign in pattern for sign in "*?[{")

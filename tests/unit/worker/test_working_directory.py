@@ -128,7 +128,7 @@ async def test_nothing_kept_means_no_outputs(shop):
 
 
 async def test_a_failed_preparation_says_so(shop):
-    outcome = await shop.run(shared(shell("one", "true"), inputFiles={"a": "kestra:///none/x"}))
+    outcome = await shop.run(shared(shell("one", "true"), inputFiles={"a": "kestra:///company/team/none/x"}))
 
     assert outcome.state is State.FAILED
     assert told(shop) == []
