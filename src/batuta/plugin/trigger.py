@@ -101,8 +101,10 @@ class Found(msgspec.Struct, frozen=True, kw_only=True):
     """Key of the state in the namespace; by default one that is the trigger's own."""
     state_ttl: timedelta | None = None
     settle: Callable[[], Awaitable[None]] | None = None
-    """Called once all of it is on the disk: acknowledge, move, delete. It may fail: the next look sees what was
-    not settled again, and has to know it by its occasions or its state."""
+    """Called once all of it is on the disk: acknowledge, move, delete. It may fail: the next look sees again
+    what was not settled, and has to know it by its occasions or its state."""
+    release: Callable[[], Awaitable[None]] | None = None
+    """Called at the very end, whatever has come of it: closes what `settle` needs."""
 
 
 class PollingTrigger(Trigger, kw_only=True):

@@ -1,7 +1,7 @@
 """What comes of the evaluation of a trigger, written in one transaction.
 
-That is the execution, the record of the trigger with its next date, what it remembers, and the end of the job. A
-worker that has lost the job meanwhile writes nothing (triggers spec A2.3, A8, A9).
+That is the execution, the record of the trigger with its next date, what it remembers, and the end of the job.
+A worker that has lost the job meanwhile writes nothing (triggers spec A2.3, A8, A9).
 """
 
 from __future__ import annotations

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from datetime import datetime, timedelta
 
@@ -168,7 +169,19 @@ class TriggerWorker:
             log.exception("a look of %s failed", job.key)
             await self._answers.look_failed(job, rule, reason(error), fails=rule.fail_on_error)
         else:
-            await self._answers.found(job, rule, execution_id, found)
+            try:
+                await self._answers.found(job, rule, execution_id, found)
+            finally:
+                if found.release is not None:
+                    await _released(job, found.release)
+
+
+async def _released(job: TriggerJob, release: Callable[[], Awaitable[None]]) -> None:
+    try:
+        await release()
+    except Exception as error:
+        # The border to code of plugins. The look is over, and nothing depends on it any more.
+        log.warning("%s could not close its source: %s", job.key, reason(error))
 
 
 class Running:

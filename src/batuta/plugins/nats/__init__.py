@@ -1,0 +1,1 @@
+"""Messages of NATS, with and without JetStream."""
