@@ -89,7 +89,7 @@ class DiscordExecution(ExecutionTask):
     content: Annotated[str | None, Meta(description="Text of the message.")] = None
     embed_list: Annotated[list[Embed] | None, Meta(description="Boxes of your own.")] = None
 
-    def message(self, report: Report) -> dict[str, Any]:
+    def compose(self, report: Report) -> dict[str, Any]:
         """The message, the report being its last embed."""
         embeds = [embed.to_json() for embed in self.embed_list or ()]
         if len(embeds) < MOST_EMBEDS:

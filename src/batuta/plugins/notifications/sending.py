@@ -61,16 +61,31 @@ class Options(msgspec.Struct, kw_only=True, rename="camel"):
     headers: Annotated[dict[str, Any], Meta(description="More request headers.")] = {}
 
 
+class Credentials(msgspec.Struct, frozen=True, kw_only=True):
+    """How to say who sends."""
+
+    headers: Mapping[str, str] = {}
+    login: tuple[str, str] | None = None
+    """User and password for basic authentication."""
+    secrets: Sequence[str] = ()
+    """What nothing shown may contain, beside the address."""
+
+    @classmethod
+    def by_token(cls, scheme: str, token: str | None) -> Credentials:
+        """A token in the header `Authorization`; one that brings its scheme along keeps it."""
+        if not token:
+            return cls()
+        value = token if token.startswith(f"{scheme} ") else f"{scheme} {token}"
+        return cls(headers={"Authorization": value}, secrets=(token, token.removeprefix(f"{scheme} ")))
+
+
 class Message(msgspec.Struct, kw_only=True):
-    """What is sent, and where to. `secrets` are texts that nothing shown may contain, beside the address."""
+    """What is sent, and where to."""
 
     url: str
     content: bytes
     content_type: str = JSON
-    headers: Mapping[str, str] = {}
-    secrets: Sequence[str] = ()
-    login: tuple[str, str] | None = None
-    """User and password for basic authentication."""
+    credentials: Credentials = Credentials()
 
 
 class Answer(NamedTuple):
@@ -89,11 +104,21 @@ class WebhookTask(RunnableTask, kw_only=True):
     ]
     options: Annotated[Options | None, Meta(description="Timeouts, headers.")] = None
 
-    async def send(self, ctx: RunContext, content: Any, **more: Any) -> Answer:
-        """Post a value, or JSON text, to the address; see `post`."""
+    def credentials(self) -> Credentials:
+        """What the service wants to know beside the address."""
+        return Credentials()
+
+    async def send(self, ctx: RunContext, content: Any, kind: str = JSON) -> Answer:
+        """Post a value, or a text that is ready, to the address."""
         text = content if isinstance(content, str) else msgspec.json.encode(content).decode()
         charset = (self.options or Options()).default_charset
-        return await post(ctx, Message(url=self.url, content=encoded(text, charset), **more), self.options)
+        message = Message(
+            url=self.url,
+            content=encoded(text, charset),
+            content_type=kind,
+            credentials=self.credentials(),
+        )
+        return await post(ctx, message, self.options)
 
 
 class PayloadTask(WebhookTask, kw_only=True):
@@ -123,9 +148,9 @@ class ExecutionTask(WebhookTask, kw_only=True):
         if self.payload is not None:
             await self.send(ctx, json_text(self.payload))
         else:
-            await self.send(ctx, self.message(await report_of(ctx, self)))
+            await self.send(ctx, self.compose(await report_of(ctx, self)))
 
-    def message(self, report: Report) -> Any:
+    def compose(self, report: Report) -> Any:
         """The report as the service wants it."""
         raise NotImplementedError
 
@@ -139,9 +164,11 @@ async def post(ctx: RunContext, message: Message, options: Options | None) -> An
     httpx = await asyncio.to_thread(library)
     options = options or Options()
     address = checked(message.url)
-    hide = Hidden([message.url, *message.secrets])
+    hide = Hidden([message.url, *message.credentials.secrets])
     headers = {"Content-Type": content_type(message.content_type, options.default_charset)}
-    headers |= {name: as_text(value) for name, value in options.headers.items()} | dict(message.headers)
+    headers |= {name: as_text(value) for name, value in options.headers.items()} | dict(
+        message.credentials.headers
+    )
     connect = options.connect_timeout
     timeout = httpx.Timeout(
         options.read_idle_timeout.total_seconds(),
@@ -150,7 +177,9 @@ async def post(ctx: RunContext, message: Message, options: Options | None) -> An
     try:
         context = await asyncio.to_thread(trusted)
         async with asyncio.timeout(options.read_timeout.total_seconds() + timeout.connect) as limit:
-            async with httpx.AsyncClient(timeout=timeout, verify=context, auth=message.login) as client:
+            async with httpx.AsyncClient(
+                timeout=timeout, verify=context, auth=message.credentials.login
+            ) as client:
                 request = client.build_request(
                     "POST", message.url.strip(), content=message.content, headers=headers
                 )

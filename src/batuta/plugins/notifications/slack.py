@@ -71,7 +71,7 @@ class SlackExecution(ExecutionTask):
     icon_emoji: Annotated[str | None, Meta(description="Emoji in place of the picture, as `:bell:`.")] = None
     message_text: MessageText = None
 
-    def message(self, report: Report) -> dict[str, Any]:
+    def compose(self, report: Report) -> dict[str, Any]:
         """The message: blocks for reading, an attachment with the details."""
         look = {
             "channel": self.channel,
