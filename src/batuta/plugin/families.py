@@ -15,6 +15,7 @@ from batuta.plugin.condition import Condition
 from batuta.plugin.trigger import Trigger
 
 _PLUGIN = "io.kestra.plugin."
+_OWN = "io.batuta."
 _OLD_SCRIPTS = "io.kestra.core.tasks.scripts."
 
 
@@ -65,7 +66,10 @@ def family(name: str) -> str:
         return package.removeprefix(_PLUGIN)
     if name.startswith(_OLD_SCRIPTS):
         return "scripts"
-    return package.removeprefix(_PLUGIN).partition(".")[0] if package.startswith(_PLUGIN) else package
+    for prefix in (_PLUGIN, _OWN):
+        if package.startswith(prefix):
+            return package.removeprefix(prefix).partition(".")[0]
+    return package
 
 
 def find(name: str) -> Entry:
