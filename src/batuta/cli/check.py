@@ -1,5 +1,5 @@
-"""`batuta check PATH ...`: everything that is wrong with flow files, of all of them, with places and what to
-do."""
+"""`batuta check PATH ...`: everything that is wrong with files of flows and of their tests, with places and
+what to do."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import click
 import msgspec
 
 from batuta import flows
+from batuta.testing.recognising import looks_like_suite
 
 INVALID = 2
 """Exit code when there are errors; warnings alone leave it at 0, unless they are to fail too."""
@@ -119,6 +120,12 @@ def _unreadable(path: Path, message: str, hint: str) -> Found:
 
 
 def _of_part(path: Path, part: flows.Part) -> Iterator[Found]:
+    if looks_like_suite(part.source):
+        from batuta.testing.suite_reader import read_suite
+
+        for violation in read_suite(part.source).violations:
+            yield _found(path, part, "error", violation)
+        return
     reading = flows.read(part.source)
     templates = flows.check_templates(part.source)
     for violation in (*reading.violations, *templates.violations):

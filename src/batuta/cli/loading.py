@@ -12,6 +12,7 @@ from batuta.errors import BatutaError, FlowError, InvalidRequest
 from batuta.model.flow import Flow, FlowKey, FlowRevision
 from batuta.ports import Ports
 from batuta.store.batch import Batch
+from batuta.testing.recognising import looks_like_suite
 
 SUFFIXES = (".yaml", ".yml")
 
@@ -67,10 +68,12 @@ def text_of(path: Path) -> str:
 
 
 def read_file(path: Path) -> tuple[list[FlowFile], list[FlowError]]:
-    """The flows of a file with one document or more, and what is wrong with the others."""
+    """The flows of a file with one document or more, and what is wrong with others; tests are left out."""
     found: list[FlowFile] = []
     wrong: list[FlowError] = []
     for part in flows.parts(text_of(path)):
+        if looks_like_suite(part.source):
+            continue
         source = flows.strip_revision(part.source)
         try:
             found.append(FlowFile(path, source, flows.parse(source)))

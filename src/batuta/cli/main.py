@@ -25,6 +25,7 @@ KILLED = 3
 COMMANDS = {
     "run": Entry("batuta.cli.run:run", "Run a flow file here and now, without a server."),
     "check": Entry("batuta.cli.check:check", "Say everything that is wrong with flow files."),
+    "test": Entry("batuta.cli.test:test", "Run the unit tests of flows, without a server."),
     "eval": Entry(
         "batuta.cli.eval:command", "Render TEMPLATE and print the result, or run the cases of a file."
     ),

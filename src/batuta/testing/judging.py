@@ -46,8 +46,7 @@ class Judgement:
             self.results.append(_result(assertion, operator, wanted, actual, success))
 
     def _cannot(self, assertion: Assertion, error: expr.ExpressionError | Unfit) -> None:
-        value = assertion.value if isinstance(assertion.value, str) else printing.text(assertion.value)
-        message = f"the assertion on `{value.strip()}` cannot be looked at: {error.what}"
+        message = f"the assertion on `{_shown(assertion.value)}` cannot be looked at: {error.what}"
         self.problems.append(Problem(message, f"line {assertion.line}\n{error}"))
 
     async def _actual(self, written: Any, names: Names, *, lenient: bool) -> Actual:
@@ -75,11 +74,16 @@ class Judgement:
         return plain(await self._render(lambda facts: expr.evaluate(written, names, facts, self._options)))
 
 
+def _shown(written: Any) -> str:
+    return (written if isinstance(written, str) else printing.text(written)).strip()
+
+
 def _result(
     assertion: Assertion, operator: Operator, expected: Any, actual: Actual, success: bool
 ) -> AssertionResult:
     shown = actual.value if isinstance(actual.value, list | dict) else actual.text
     return AssertionResult(
+        value=_shown(assertion.value),
         operator=operator.value,
         expected=expected,
         actual=shown,

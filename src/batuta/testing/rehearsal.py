@@ -111,8 +111,8 @@ class Rehearsal(Stage):
         """
         self._begun = time.monotonic()
         loop = asyncio.get_running_loop()
-        if isinstance(loop, VirtualTimeLoop):
-            loop.wake_at(self._begun + self._most_seconds, self._wake.set)
+        assert isinstance(loop, VirtualTimeLoop)
+        loop.wake_at(self._begun + self._most_seconds, self._wake.set)
         waits = 0
         try:
             while True:
@@ -129,6 +129,12 @@ class Rehearsal(Stage):
                 if not self.timers and not self._under_way:
                     raise self._stuck(ledger)
                 await self._wait()
+                if loop.stands_still:
+                    waiting = ", ".join(f"`{each.inputs.task.id}`" for each in self._attempts.values())
+                    raise Unfinished(
+                        f"{waiting} waits for something that never comes in a test",
+                        mend="give it a fixture",
+                    )
         finally:
             await self._leave()
 

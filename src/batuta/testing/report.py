@@ -24,6 +24,8 @@ class Verdict(StrEnum):
 class AssertionResult(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     """What came of one operator of one assertion."""
 
+    value: str
+    """What was looked at, as written."""
     operator: str
     expected: Any
     actual: Any

@@ -69,18 +69,8 @@ class Theatre:
     ) -> SuiteResult:
         """Run the tests of a suite; those that are not wanted leave no result."""
         flow = library.flows[suite.flow_key]
-        results = tuple(self.case(suite, case, library) for case in suite.cases if wanted(case))
-        begun = min((each.fixtures.over(suite.fixtures).now or START for each in suite.cases), default=START)
-        took = sum(each.duration for each in results)
-        return SuiteResult(
-            id=suite.id,
-            namespace=suite.namespace,
-            flow_id=suite.flow_id,
-            start_date=begun,
-            end_date=begun + timedelta(seconds=took),
-            state=folded(each.state for each in results),
-            results=results,
-            coverage=coverage_of(flow, results),
+        return suite_result(
+            suite, flow, [self.case(suite, case, library) for case in suite.cases if wanted(case)]
         )
 
     def case(self, suite: Suite, case: Case, library: Library) -> CaseResult:
@@ -168,6 +158,23 @@ def theatre(rules: Rules | None = None) -> Iterator[Theatre]:
             warden.close()
 
 
+def suite_result(suite: Suite, flow: Flow, results: Sequence[CaseResult]) -> SuiteResult:
+    """The results of a suite's tests together. Its times are those of the clocks of its tests."""
+    starts = (each.fixtures.now or suite.fixtures.now or START for each in suite.cases)
+    begun = min(starts, default=START)
+    took = sum(each.duration for each in results)
+    return SuiteResult(
+        id=suite.id,
+        namespace=suite.namespace,
+        flow_id=suite.flow_id,
+        start_date=begun,
+        end_date=begun + timedelta(seconds=took),
+        state=folded(each.state for each in results),
+        results=tuple(results),
+        coverage=coverage_of(flow, results),
+    )
+
+
 async def _perform(rehearsal: Rehearsal, case: Case) -> Ledger:
     surroundings, fixtures = rehearsal.surroundings, case.fixtures
     await surroundings.furnish(rehearsal.id)
@@ -226,7 +233,7 @@ def _result(
         state=state,
         assertion_results=() if judgement is None else tuple(judgement.results),
         errors=tuple(problems),
-        fixtures=msgspec.to_builtins(case.fixtures, builtin_types=()),
+        fixtures=case.written or None,
         line=case.line,
     )
     if rehearsal is None or rehearsal.id not in rehearsal.ledgers:

@@ -111,6 +111,8 @@ class Case(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     disabled: bool = False
     fixtures: Fixtures = Fixtures()
     assertions: tuple[Assertion, ...] = ()
+    written: dict[str, Any] = {}
+    """The fixtures as plain data, for whoever wants to see them again."""
     line: int = 0
 
 

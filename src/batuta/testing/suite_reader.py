@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from datetime import timedelta
 from typing import Any
 
@@ -43,8 +42,6 @@ _ASSERTION = frozenset({"value", "taskId", "errorMessage", "description", *(each
 ENDS = (State.SUCCESS, State.WARNING, State.FAILED, State.SKIPPED, State.KILLED)
 """States in which a task that is not run may end."""
 
-_TEST_CASES = re.compile(r"^[\"']?testCases[\"']?[ \t]*:", re.MULTILINE)
-
 
 class InvalidSuite(BatutaError):
     """A test suite cannot be run. Attributes: `violations`, all that is wrong with it."""
@@ -69,11 +66,6 @@ class SuiteReading(msgspec.Struct, frozen=True, kw_only=True):
     violations: tuple[Violation, ...] = ()
 
 
-def looks_like_suite(source: str) -> bool:
-    """The text is that of a test suite rather than of a flow."""
-    return _TEST_CASES.search(source) is not None
-
-
 def parse_suite(source: str) -> Suite:
     """Read one suite.
 
@@ -86,8 +78,12 @@ def parse_suite(source: str) -> Suite:
     return reading.suite
 
 
-def read_suite(source: str, limits: ReadLimits | None = None) -> SuiteReading:
-    """Read one suite. Never raises for a mistake of its author."""
+def read_suite(source: str, *, first_line: int = 1, limits: ReadLimits | None = None) -> SuiteReading:
+    """Read one suite. Never raises for a mistake of its author.
+
+    `first_line` is the number of the text's first line in its file: results tell lines of the file,
+    violations those of the text.
+    """
     try:
         document = load(source, limits or ReadLimits())
     except Unreadable as error:
@@ -105,7 +101,7 @@ def read_suite(source: str, limits: ReadLimits | None = None) -> SuiteReading:
             hint="a test suite begins with `id:`, `namespace:`, `flowId:` and `testCases:`",
         )
         return SuiteReading(source=source, document=document, violations=tuple(found.violations))
-    suite = _Reader(found).suite(Section(found, (), document.data))
+    suite = _Reader(found, first_line).suite(Section(found, (), document.data))
     return SuiteReading(
         source=source,
         document=document,
@@ -128,8 +124,9 @@ def in_order(found: Findings) -> tuple[Violation, ...]:
 class _Reader:
     """Reads the sections of one document."""
 
-    def __init__(self, found: Findings) -> None:
+    def __init__(self, found: Findings, first_line: int) -> None:
         self._found = found
+        self._first_line = first_line
 
     def suite(self, section: Section) -> Suite:
         section.refuse_unknown(_SUITE | _KEPT_BY_SERVERS, _OWNER)
@@ -172,6 +169,7 @@ class _Reader:
             disabled=section.flag("disabled"),
             fixtures=self._fixtures(fixtures) if fixtures else Fixtures(),
             assertions=tuple(self._assertion(each) for each in section.sections("assertions")),
+            written=_without_secrets(section.mapping("fixtures")),
             line=self._line(section.path),
         )
 
@@ -322,4 +320,11 @@ class _Reader:
                 self._found.wrong(path, error.what, hint=error.mend, code=error.code)
 
     def _line(self, path: Path) -> int:
-        return self._found.document.value_at(path).line
+        return self._found.document.value_at(path).line + self._first_line - 1
+
+
+def _without_secrets(fixtures: dict[str, Any]) -> dict[str, Any]:
+    secrets = fixtures.get("secrets")
+    if not isinstance(secrets, dict):
+        return fixtures
+    return {**fixtures, "secrets": dict.fromkeys(secrets, "******")}

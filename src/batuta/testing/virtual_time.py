@@ -32,6 +32,8 @@ class VirtualTimeLoop(asyncio.SelectorEventLoop):
         self.seconds = 0.0
         self.threads = 0
         """Calls that are under way in threads."""
+        self.stands_still = False
+        """Everything waited, and nothing could have happened."""
         self._wake: tuple[float, Callable[[], object]] | None = None
         super().__init__(_JumpingSelector(self))
 
@@ -39,12 +41,25 @@ class VirtualTimeLoop(asyncio.SelectorEventLoop):
         """Call `wake` once when the clock of the machine passes a moment while the loop waits for something
         outside of the program."""
         self._wake = (moment, wake)
+        self.stands_still = False
 
     def look_at_watch(self) -> None:
         """Wake whom `wake_at` was told of, if it is time."""
         if self._wake is not None and time.monotonic() > self._wake[0]:
             wake, self._wake = self._wake[1], None
             wake()
+
+    def stand_still(self) -> None:
+        """Wake whoever can say what it is that never comes.
+
+        Raises:
+            Standstill: there is nobody.
+        """
+        if self._wake is None:
+            raise Standstill
+        wake, self._wake = self._wake[1], None
+        self.stands_still = True
+        wake()
 
     def time(self) -> float:
         """Seconds on the clock of the loop."""
@@ -94,7 +109,8 @@ class _JumpingSelector(selectors.DefaultSelector):
             self._loop.look_at_watch()
             return ready
         if timeout is None:
-            raise Standstill
+            self._loop.stand_still()
+            return []
         self._loop.seconds += timeout
         return []
 
