@@ -16,6 +16,8 @@ from batuta.model.task import LogLevel
 from batuta.ports import Ports
 from batuta.storage import uris
 
+from batuta.storage.access import check_readable
+from batuta.storage.namespace_files import NamespaceFiles
 MOST_READ_BYTES = 10_485_760
 """Most bytes that `read()` brings into an expression."""
 
@@ -34,6 +36,7 @@ class Lookups:
             "isFileEmpty": self._is_file_empty,
             "http": self._http,
             "errorLogs": self._error_logs,
+            "fileVersion": self._file_version,
             "randomPort": self._random_port,
         }
 
@@ -90,7 +93,7 @@ class Lookups:
         return None
 
     async def _read(self, arguments: tuple[Any, ...], namespace: str, execution: Execution | None) -> str:
-        uri = self._file_uri(arguments, namespace, execution)
+        uri = await self._file_uri(arguments, namespace, execution)
         found = await self._ports.storage.stat(uri)
         if found is not None and found.size > MOST_READ_BYTES:
             raise RequestError(
@@ -102,7 +105,7 @@ class Lookups:
     async def _file_size(
         self, arguments: tuple[Any, ...], namespace: str, execution: Execution | None
     ) -> int:
-        uri = self._file_uri(arguments, namespace, execution)
+        uri = await self._file_uri(arguments, namespace, execution)
         found = await self._ports.storage.stat(uri)
         if found is None:
             raise NotFound(f"There is no file `{arguments[0]}`")
@@ -111,16 +114,33 @@ class Lookups:
     async def _file_exists(
         self, arguments: tuple[Any, ...], namespace: str, execution: Execution | None
     ) -> bool:
-        return await self._ports.storage.stat(self._file_uri(arguments, namespace, execution)) is not None
+        try:
+            uri = await self._file_uri(arguments, namespace, execution)
+        except NotFound:
+            return False
+        return await self._ports.storage.stat(uri) is not None
 
     async def _is_file_empty(
         self, arguments: tuple[Any, ...], namespace: str, execution: Execution | None
     ) -> bool:
         return await self._file_size(arguments, namespace, execution) == 0
 
-    def _file_uri(self, arguments: tuple[Any, ...], namespace: str, execution: Execution | None) -> str:
-        path, of = (*arguments, None)[:2]
-        return uris.readable(str(path), namespace=of or namespace)
+    async def _file_uri(self, arguments: tuple[Any, ...], namespace: str, execution: Execution | None) -> str:
+        """Where a file is that the flow may read: `path`, perhaps a namespace, perhaps a version."""
+        path, of, version = (*arguments, None, None)[:3]
+        uri = uris.readable(str(path), namespace=of or namespace)
+        await check_readable(
+            uri, namespace=namespace, reader=execution, executions=self._ports.store.executions
+        )
+        if version is None:
+            return uri
+        owner, inner = uris.namespace_file_of(uri)
+        return await NamespaceFiles(self._ports.storage, owner).uri(inner, version)
+
+    async def _file_version(
+        self, arguments: tuple[Any, ...], namespace: str, execution: Execution | None
+    ) -> str:
+        return await self._file_uri(arguments, namespace, execution)
 
     async def _http(self, arguments: tuple[Any, ...], namespace: str, _: Execution | None) -> Any:
         from batuta import egress

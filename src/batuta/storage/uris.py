@@ -163,6 +163,18 @@ def is_namespace_file(uri: str) -> bool:
     return match is not None and match["kind"] == "_files" and _is_plain(path)
 
 
+def namespace_file_of(uri: str) -> tuple[str, str]:
+    """The namespace and the path of a namespace file.
+
+    Raises:
+        InvalidRequest: it is none.
+    """
+    if not is_namespace_file(uri):
+        raise InvalidRequest(f"`{uri}` is not a namespace file, and only those have versions")
+    namespace, _, path = uri.removeprefix(ROOT).partition("/_files/")
+    return namespace.replace("/", "."), path
+
+
 def is_of_execution(uri: str, namespace: str, flow_id: str, execution_id: str) -> bool:
     """The file belongs to this execution."""
     prefix = execution(namespace, flow_id, execution_id)

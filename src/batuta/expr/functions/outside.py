@@ -59,36 +59,36 @@ def kv(run: Run, key: Any, namespace: Any = None, error_on_missing: Any = True) 
     )
 
 
+def _file(run: Run, name: str, path: Any, namespace: Any, version: Any) -> Any:
+    """A fact about a file; one of its versions is named only where it is asked for."""
+    if version is not None and (not is_number(version) or version != int(version) or version < 1):
+        raise ArgumentError(f"`{name}` expects a number from 1 as 'version'", seen=[version])
+    of = (_required(path, name, "path"), _optional(namespace, name, "namespace"))
+    return run.fact(name, *of) if version is None else run.fact(name, *of, int(version))
+
+
 @function("read")
-def read(run: Run, path: Any, namespace: Any = None) -> Any:
-    """The text of a namespace file or of a file in internal storage."""
-    return run.fact("read", _required(path, "read", "path"), _optional(namespace, "read", "namespace"))
+def read(run: Run, path: Any, namespace: Any = None, version: Any = None) -> Any:
+    """The text of a namespace file, or of an older version of it, or of a file in internal storage."""
+    return _file(run, "read", path, namespace, version)
 
 
 @function("fileSize")
-def file_size(run: Run, path: Any, namespace: Any = None) -> Any:
+def file_size(run: Run, path: Any, namespace: Any = None, version: Any = None) -> Any:
     """The bytes that a file has."""
-    return run.fact(
-        "fileSize", _required(path, "fileSize", "path"), _optional(namespace, "fileSize", "namespace")
-    )
+    return _file(run, "fileSize", path, namespace, version)
 
 
 @function("fileExists")
-def file_exists(run: Run, path: Any, namespace: Any = None) -> Any:
+def file_exists(run: Run, path: Any, namespace: Any = None, version: Any = None) -> Any:
     """Whether a file exists."""
-    return run.fact(
-        "fileExists", _required(path, "fileExists", "path"), _optional(namespace, "fileExists", "namespace")
-    )
+    return _file(run, "fileExists", path, namespace, version)
 
 
 @function("isFileEmpty", "fileEmpty")
-def is_file_empty(run: Run, path: Any, namespace: Any = None) -> Any:
+def is_file_empty(run: Run, path: Any, namespace: Any = None, version: Any = None) -> Any:
     """Whether a file has no bytes."""
-    return run.fact(
-        "isFileEmpty",
-        _required(path, "isFileEmpty", "path"),
-        _optional(namespace, "isFileEmpty", "namespace"),
-    )
+    return _file(run, "isFileEmpty", path, namespace, version)
 
 
 @function("http")

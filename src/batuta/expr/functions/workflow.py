@@ -6,6 +6,7 @@ from typing import Any
 
 from batuta.expr.catalogue import function
 from batuta.expr.errors import ArgumentError, EvaluationError
+from batuta.expr.kinds import is_number
 from batuta.expr.printing import plain_text
 from batuta.expr.run import Run
 
@@ -13,8 +14,8 @@ _IV_BYTES = 12
 
 
 @function("fileURI")
-def file_uri(run: Run, path: Any, namespace: Any = None) -> str:
-    """The address of a namespace file.
+def file_uri(run: Run, path: Any, namespace: Any = None, version: Any = None) -> Any:
+    """The address of a namespace file, or of an older version of it.
 
     {{ fileURI('a/b.txt', 'my.team') }} -> kestra:///my/team/_files/a/b.txt
     """
@@ -29,6 +30,10 @@ def file_uri(run: Run, path: Any, namespace: Any = None) -> str:
     inner = path.removeprefix("/")
     if ".." in inner.replace("\\", "/").split("/") or ".." in owner:
         raise EvaluationError("A path must stay inside its namespace", seen=[path])
+    if version is not None:
+        if not is_number(version) or version != int(version) or version < 1:
+            raise ArgumentError("`fileURI` expects a number from 1 as 'version'", seen=[version])
+        return run.fact("fileVersion", inner, owner, int(version))
     return f"kestra:///{owner.replace('.', '/')}/_files/{inner}"
 
 
