@@ -8,6 +8,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple, Protocol
 
+from batuta.errors import TaskError
+
+
+class Unreachable(TaskError):
+    """There is no database at the address, or the way to it was lost; later there may be one."""
+
+    code = "task.database-unreachable"
+
 
 class Rows(NamedTuple):
     """A result set that is being read. All batches have to be taken before the next statement."""

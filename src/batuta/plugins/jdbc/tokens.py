@@ -149,6 +149,8 @@ def split(sql: str, dialect: Dialect) -> list[str]:
                 found.append("".join(pieces).strip())
             pieces, nesting, has_code = [], _Nesting(), False
             continue
+        if token.kind is Kind.END:
+            nesting.end_statement()
         pieces.append(token.text)
         has_code = has_code or (token.kind is not Kind.COMMENT and not token.text.isspace())
     if has_code:
@@ -181,14 +183,18 @@ class _Nesting:
             self._nest(word)
         self._previous = word
 
+    def end_statement(self) -> None:
+        """A semicolon within a routine."""
+        self._previous = ""
+
     def _nest(self, word: str) -> None:
-        if self._previous == "END":
-            # `END IF` ends no block, and its END has been taken for one; `END CASE` ends a CASE.
-            self.depth += word in _LOOPS or word == "BEGIN"
+        if word == "END":
+            self.depth = max(0, self.depth - 1)
+        elif self._previous == "END" and (word in _LOOPS or word == "CASE"):
+            # `END IF` ends no block, and its END has been taken for one; `END CASE` did end a CASE.
+            self.depth += word in _LOOPS
         elif word in ("BEGIN", "CASE"):
             self.depth += 1
-        elif word == "END" and self.depth:
-            self.depth -= 1
 
 
 def with_parameters(

@@ -7,10 +7,10 @@ from typing import Any
 
 import msgspec
 
-from batuta.plugin.context import RunContext
 from batuta.plugin.outputs import plain_outputs
-from batuta.plugin.trigger import Inputs, PollingTrigger, Problem
+from batuta.plugin.trigger import Inputs, PollingTrigger, Problem, SourceDown, TriggerContext
 from batuta.plugins.jdbc.connection import Password, Pooling, PoolSize, TimeZoneId, Url, Username
+from batuta.plugins.jdbc.database import Unreachable
 from batuta.plugins.jdbc.fetching import FetchType
 from batuta.plugins.jdbc.query import (
     AfterSql,
@@ -54,12 +54,15 @@ class SqlTrigger(PollingTrigger, kw_only=True):
                 "fetchType", "a trigger with NONE never starts anything", "use FETCH, FETCH_ONE or STORE"
             )
 
-    async def look(self, query: type[SqlTask], ctx: RunContext) -> dict[str, Any] | None:
+    async def look(self, query: type[SqlTask], ctx: TriggerContext) -> dict[str, Any] | None:
         """Run the query; its outputs, or None where it found no row."""
         own = {field.name for field in msgspec.structs.fields(query)}
         values = {name: getattr(self, name) for name in self.__struct_fields__ if name in own}
         task = query(**values)
-        result = await single_result(task, ctx, self.after_sql)
+        try:
+            result = await single_result(task, ctx, self.after_sql)
+        except Unreachable as error:
+            raise SourceDown(error.what, where=error.where, mend=error.mend) from None
         if not result.size:
             return None
         output: QueryOutput = await query_output(ctx, result)

@@ -164,7 +164,7 @@ class CopyOut(CopyTask, kw_only=True):
 
     async def run(self, ctx: RunContext) -> Output:
         """Receive the file."""
-        statement = self._statement()
+        statement = self.copy_statement()
         folder = ctx.files.working_dir
         path = folder / f"copy.{'csv' if self.format is CopyFormat.CSV else 'txt'}"
         ctx.log.debug(f"Running {statement}")
@@ -174,7 +174,12 @@ class CopyOut(CopyTask, kw_only=True):
         ctx.log.info(f"Copied {count} rows into a file")
         return self.Output(uri=await ctx.files.put(path), row_count=count)
 
-    def _statement(self) -> str:
+    def copy_statement(self) -> str:
+        """The statement.
+
+        Raises:
+            TaskError: there is nothing to copy.
+        """
         if self.sql:
             if self.columns:
                 raise TaskError("`columns` goes with `table`", mend="name the columns in the `sql`")

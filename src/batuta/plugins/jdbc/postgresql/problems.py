@@ -5,27 +5,36 @@ from __future__ import annotations
 import psycopg
 
 from batuta.errors import TaskError
+from batuta.plugins.jdbc.database import Unreachable
 from batuta.plugins.jdbc.postgresql.connecting import Access
 
-_MENDS = (
+_REFUSALS = (
     ("password authentication failed", "check `username` and `password`"),
     ("no password supplied", "give a `password`"),
     ("does not exist", "check the names of the database and the user"),
     ("pg_hba.conf", "the server's rules do not let this user in from here"),
+    ("SSL", "check `sslMode` and the certificates"),
+    ("certificate", "check `sslMode` and the certificates"),
+)
+"""Waiting does not help."""
+_ABSENCES = (
     ("resolve", "check the host in `url`"),
     ("Name or service not known", "check the host in `url`"),
     ("refused", "check the host and the port in `url`, and that the database is running"),
     ("timeout", "check the host and the port in `url`, and that the network lets one through"),
-    ("SSL", "check `sslMode` and the certificates"),
-    ("certificate", "check `sslMode` and the certificates"),
 )
 
 
 def cannot_connect(error: psycopg.Error, access: Access) -> TaskError:
     """Nobody is there, or the login is refused."""
     reason = _reason(str(error))
-    mend = next((words for sign, words in _MENDS if sign.lower() in reason.lower()), None)
-    return TaskError(f"Cannot connect to PostgreSQL at {access.place}: {reason}", mend=mend)
+    what = f"Cannot connect to PostgreSQL at {access.place}: {reason}"
+    refused = _mend(reason, _REFUSALS)
+    return TaskError(what, mend=refused) if refused else Unreachable(what, mend=_mend(reason, _ABSENCES))
+
+
+def _mend(reason: str, known: tuple[tuple[str, str], ...]) -> str | None:
+    return next((words for sign, words in known if sign.lower() in reason.lower()), None)
 
 
 def _reason(text: str) -> str:
@@ -45,7 +54,7 @@ def _reason(text: str) -> str:
 def lost(error: psycopg.Error) -> TaskError:
     """The connection is gone in the middle of the work."""
     first = next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)
-    return TaskError(
+    return Unreachable(
         f"The connection to PostgreSQL was lost: {first}",
         mend="a `retry` of the task makes it connect and run again",
     )
