@@ -57,7 +57,7 @@ def test(
     jobs: int | None,
     quiet: bool,
 ) -> None:
-    """Run the unit tests of flows.
+    """Run the unit tests of flows, without a server.
 
     PATH is a file with a test suite, or a folder that is searched for suites and for the flows that they
     test; the present folder when none is named. Tasks run for real unless a test gives them a fixture; time

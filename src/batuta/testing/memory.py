@@ -46,18 +46,18 @@ class MemoryStorage:
 
     async def fetch(self, uri: str, target: Path) -> None:
         """Copy a file to a local path; the folder of the path is made."""
-        content = self._content(uri)
+        content = self.content(uri)
         await asyncio.to_thread(_write, target, content)
 
     async def stream(self, uri: str) -> AsyncIterator[bytes]:
         """The content in chunks."""
-        content = self._content(uri)
+        content = self.content(uri)
         for start in range(0, len(content), _CHUNK_BYTES):
             yield content[start : start + _CHUNK_BYTES]
 
     async def read(self, uri: str, most: int | None = None) -> bytes:
         """The content, or its first `most` bytes."""
-        return self._content(uri)[:most]
+        return self.content(uri)[:most]
 
     async def stat(self, uri: str) -> StoredFile | None:
         """Size and age, or None when there is no such file."""
@@ -82,7 +82,8 @@ class MemoryStorage:
     async def close(self) -> None:
         """There is nothing to let go of."""
 
-    def _content(self, uri: str) -> bytes:
+    def content(self, uri: str) -> bytes:
+        """The content of a file, at once. Raises `NotFound`."""
         found = self._files.get(uri)
         if found is None:
             raise NotFound(f"There is no file `{uri}` in the internal storage")

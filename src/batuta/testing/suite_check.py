@@ -33,6 +33,12 @@ def mismatches(reading: SuiteReading, suite: Suite, flow: Flow) -> tuple[Violati
     return in_order(check.found)
 
 
+def fixture_mismatches(found: Findings, fixtures: Fixtures, flow: Flow) -> tuple[Violation, ...]:
+    """Everything in fixtures of their own that does not fit the flow, and what was found before."""
+    _Check(found, flow).fixtures(("fixtures",), fixtures)
+    return in_order(found)
+
+
 class _Check:
     """The names of one flow, and what was not found among them."""
 

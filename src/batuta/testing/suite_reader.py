@@ -121,6 +121,15 @@ def in_order(found: Findings) -> tuple[Violation, ...]:
     return tuple(sorted(told, key=lambda each: (each.line, each.column)))
 
 
+def fixtures_of(data: dict[str, Any]) -> tuple[Fixtures, Findings]:
+    """Fixtures from plain data, with everything that is wrong with them; the data stands under `fixtures`."""
+    document = Document("")
+    document.data = {"fixtures": data}
+    found = Findings(document)
+    section = Section(found, (), document.data).section("fixtures")
+    return _Reader(found, 1).fixtures(section) if section else Fixtures(), found
+
+
 class _Reader:
     """Reads the sections of one document."""
 
@@ -139,7 +148,7 @@ class _Reader:
             flow_id=section.text("flowId", required=True, pattern=ID) or "",
             description=section.text("description"),
             disabled=section.flag("disabled"),
-            fixtures=self._fixtures(shared) if shared else Fixtures(),
+            fixtures=self.fixtures(shared) if shared else Fixtures(),
             cases=tuple(self._case(each) for each in section.sections("testCases")),
             source=self._found.document.source,
         )
@@ -167,7 +176,7 @@ class _Reader:
             type=kind or UNIT_TEST,
             description=section.text("description"),
             disabled=section.flag("disabled"),
-            fixtures=self._fixtures(fixtures) if fixtures else Fixtures(),
+            fixtures=self.fixtures(fixtures) if fixtures else Fixtures(),
             assertions=tuple(self._assertion(each) for each in section.sections("assertions")),
             written=_without_secrets(section.mapping("fixtures")),
             line=self._line(section.path),
@@ -175,7 +184,7 @@ class _Reader:
 
     # Fixtures
 
-    def _fixtures(self, section: Section) -> Fixtures:
+    def fixtures(self, section: Section) -> Fixtures:
         section.refuse_unknown(_FIXTURES, "io.kestra.core.tests.flow.Fixtures")
         trigger = section.section("trigger")
         for name in ("inputs", "files", "globals"):

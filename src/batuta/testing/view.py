@@ -1,4 +1,4 @@
-"""One execution of a simulation, as a test wants to see it."""
+"""Executions as a test wants to see them."""
 
 from __future__ import annotations
 
@@ -15,17 +15,13 @@ if TYPE_CHECKING:
     from batuta.testing.simulation import Simulation
 
 
-class Run:
-    """One execution of a simulation, as a test wants to see it."""
-
-    def __init__(self, simulation: Simulation, execution_id: str) -> None:
-        self.simulation = simulation
-        self.id = execution_id
+class View:
+    """An execution with its task runs, seen from outside."""
 
     @property
     def ledger(self) -> Ledger:
         """The execution with its task runs."""
-        return self.simulation.ledgers[self.id]
+        raise NotImplementedError
 
     @property
     def execution(self) -> Execution:
@@ -47,11 +43,6 @@ class Run:
         """State by task run, in order of creation; runs of loops are named `task[outer,inner]`."""
         return {self._name(run): run.state.current.value for run in self.ledger.runs.values()}
 
-    @property
-    def log(self) -> str:
-        """All that was logged."""
-        return "\n".join(self.simulation.log)
-
     def run(self, name: str) -> TaskRun:
         """A task run by the name under which `runs` shows it."""
         return next(run for run in self.ledger.runs.values() if self._name(run) == name)
@@ -68,6 +59,28 @@ class Run:
     def outputs(self) -> dict[str, Any]:
         """What expressions see as `outputs`."""
         return self.ledger.outputs
+
+    def _name(self, run: TaskRun) -> str:
+        values = self.ledger.value_path(run)
+        return f"{run.task_id}[{','.join(values)}]" if values else run.task_id
+
+
+class Run(View):
+    """One execution of a simulation, which a test can act upon."""
+
+    def __init__(self, simulation: Simulation, execution_id: str) -> None:
+        self.simulation = simulation
+        self.id = execution_id
+
+    @property
+    def ledger(self) -> Ledger:
+        """The execution with its task runs."""
+        return self.simulation.ledgers[self.id]
+
+    @property
+    def log(self) -> str:
+        """All that was logged."""
+        return "\n".join(self.simulation.log)
 
     def release(self, name: str, outcome: Given = State.SUCCESS) -> None:
         """Let a held attempt end."""
@@ -93,7 +106,3 @@ class Run:
     def child(self) -> Run:
         """The execution that a Subflow of this one started last."""
         return Run(self.simulation, self.simulation.children(self.id)[-1].execution.id)
-
-    def _name(self, run: TaskRun) -> str:
-        values = self.ledger.value_path(run)
-        return f"{run.task_id}[{','.join(values)}]" if values else run.task_id
