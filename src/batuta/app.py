@@ -62,6 +62,7 @@ class LocalContexts:
             run=run,
             names=Names(ledger, self._world, run),
             options=self._world.options(self._clock.now()),
+            secrets=tuple(ledger.seen_secrets()),
         )
 
 

@@ -10,6 +10,7 @@ import msgspec
 
 from batuta import expr
 from batuta.errors import BatutaError, NotFound, RequestError
+from batuta.model import sealed
 from batuta.model.execution import Execution
 from batuta.model.records import KvEntry
 from batuta.model.task import LogLevel
@@ -48,7 +49,12 @@ class Lookups:
         if fetch is None:
             return facts.with_error(fact, f"`{fact.kind}()` cannot be used here")
         try:
-            return facts.with_(fact, await fetch(fact.arguments, namespace, execution))
+            value = await fetch(fact.arguments, namespace, execution)
+            shown = sealed.opened(value, self._ports.cipher.decrypt)
+            for text in sealed.texts(value, shown):
+                # A secret that somebody has put into a value stays one.
+                facts = facts.with_(expr.Fact("secret", (*fact, text)), text)
+            return facts.with_(fact, shown)
         except BatutaError as error:
             return facts.with_error(fact, error.what)
 

@@ -8,7 +8,8 @@ import stat
 import pytest
 
 from batuta.errors import OperatorError
-from batuta.secrets.cipher import KEY_FILE, TYPE, Cipher, is_encrypted
+from batuta.model.sealed import TYPE, is_sealed
+from batuta.secrets.cipher import KEY_FILE, Cipher
 
 
 def test_what_was_encrypted_can_be_read_again(tmp_path):
@@ -16,7 +17,7 @@ def test_what_was_encrypted_can_be_read_again(tmp_path):
 
     kept = cipher.encrypt("open sesame ✓")
 
-    assert is_encrypted(kept)
+    assert is_sealed(kept)
     assert kept["type"] == TYPE
     assert "sesame" not in base64.b64decode(kept["value"]).decode("latin-1")
     assert Cipher(None, tmp_path).decrypt(kept) == "open sesame ✓"

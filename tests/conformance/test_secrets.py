@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from batuta.secrets.environment import EnvironmentSecrets
-from batuta.secrets.masking import LEAST_LENGTH, MASK, Masker
+from batuta.model.masking import LEAST_LENGTH, MASK, Masker
 
 
 def encoded(text: str) -> str:

@@ -19,6 +19,7 @@ from batuta.cli import conclusion, inputs, loading, progress
 from batuta.cli.progress import Display
 from batuta.engine.events import ExecutionCreated, KillRequested
 from batuta.engine.lifecycle import new_execution
+from batuta.engine.sealing import closed
 from batuta.errors import Bug, InvalidRequest
 from batuta.lookups import Lookups
 from batuta.model.execution import Execution, TaskRun
@@ -83,8 +84,9 @@ async def execute(
             await loading.store(ports, each.flow, each.source)
         flow = await loading.store(ports, file.flow, file.source) or await _stored(ports, file.flow)
         execution_id = ids.random_id()
-        values = await _inputs(ports, flow, given, execution_id)
+        values, secrets = await _inputs(ports, flow, given, execution_id)
         execution = new_execution(flow, id=execution_id, inputs=values, now=ports.clock.now())
+        execution = closed(execution, secrets, ports.cipher.encrypt)
         async with _looks(ports) as look, _stopping(ports, execution_id, display):
             created = ExecutionCreated(execution_id=execution_id)
             await ports.inbox.accept(created, batch=Batch(executions={execution_id: execution}))
@@ -99,7 +101,9 @@ async def _stored(ports: Ports, flow: Flow) -> Flow:
 # Inputs
 
 
-async def _inputs(ports: Ports, flow: Flow, given: Mapping[str, Any], execution_id: str) -> dict[str, Any]:
+async def _inputs(
+    ports: Ports, flow: Flow, given: Mapping[str, Any], execution_id: str
+) -> tuple[dict[str, Any], tuple[str, ...]]:
     unknown = sorted({name.partition(".")[0] for name in given} - {each.id for each in flow.inputs})
     if unknown:
         raise InvalidInputs(flow, [f"`{name}` is not an input of the flow" for name in unknown])
@@ -108,10 +112,10 @@ async def _inputs(ports: Ports, flow: Flow, given: Mapping[str, Any], execution_
         name: uris.input_file(flow.namespace, flow.id, execution_id, name, uris.file_name(path.name))
         for name, path in files.items()
     }
-    values = await _resolved(ports, flow, {**given, **places})
+    values, secrets = await _resolved(ports, flow, {**given, **places})
     for name, path in files.items():
         await ports.storage.put(places[name], path)
-    return values
+    return values, secrets
 
 
 def _local_files(flow: Flow, given: Mapping[str, Any]) -> dict[str, Path]:
@@ -137,7 +141,10 @@ def _file_inputs(declared: Sequence[Input], prefix: str = "") -> list[Input]:
     return found
 
 
-async def _resolved(ports: Ports, flow: Flow, given: Mapping[str, Any]) -> dict[str, Any]:
+async def _resolved(
+    ports: Ports, flow: Flow, given: Mapping[str, Any]
+) -> tuple[dict[str, Any], tuple[str, ...]]:
+    """The typed inputs, and what their defaults have seen of secrets."""
     names = {
         "flow": {"id": flow.id, "namespace": flow.namespace, "revision": flow.revision},
         "namespace": {"id": flow.namespace},
@@ -153,7 +160,7 @@ async def _resolved(ports: Ports, flow: Flow, given: Mapping[str, Any]) -> dict[
             continue
         if resolution.violations:
             raise InvalidInputs(flow, [str(violation) for violation in resolution.violations])
-        return dict(resolution.values)
+        return dict(resolution.values), resolution.secrets
     raise InvalidInputs(flow, [f"the defaults ask for more than {MOST_LOOKUPS} outside values"])
 
 

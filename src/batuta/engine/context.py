@@ -141,7 +141,8 @@ def _outermost(names: Names) -> Ledger:
 
 def _inputs(names: Names) -> dict[str, Any]:
     ledger = _outermost(names)
-    return revealed(ledger.outline.flow, ledger.execution.inputs, names.world)
+    inputs = ledger.execution.inputs
+    return revealed(inputs, names.world) if ledger.has_sealed_inputs else inputs
 
 
 def _outputs(names: Names) -> dict[str, Any]:

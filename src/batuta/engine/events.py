@@ -57,6 +57,8 @@ class TaskRunFinished(Event, frozen=True, kw_only=True):
     """The execution's new variables, from tasks that change them."""
     labels: Labels | None = None
     """The execution's new labels, from tasks that change them."""
+    secrets: tuple[str, ...] = ()
+    """What the attempt has seen of secrets, sealed; then the outputs that hold one are sealed as well."""
 
 
 class TaskRunLost(Event, frozen=True, kw_only=True):
@@ -75,6 +77,8 @@ class ChildRunReported(Event, frozen=True, kw_only=True):
     state: State
     outputs: dict[str, Any] | None = None
     at: datetime
+    secrets: tuple[str, ...] = ()
+    """As in `TaskRunFinished`."""
 
 
 class SubflowCreated(Event, frozen=True, kw_only=True):
@@ -108,6 +112,8 @@ class SubflowEnded(Event, frozen=True, kw_only=True):
     """Why the outputs that the task run asked for could not be rendered."""
     original_id: str | None = None
     """The execution that the task run started, where the child is a later try of it."""
+    secrets: tuple[str, ...] = ()
+    """What the child has seen of secrets, sealed."""
 
 
 class DelayElapsed(Event, frozen=True, kw_only=True):

@@ -7,6 +7,7 @@ which fails in the middle leaves the ledger as it was.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from functools import cached_property
 from typing import Any
 
 from batuta.engine.outline import Outline
@@ -14,6 +15,7 @@ from batuta.engine.tally import NOTHING, Tally
 from batuta.errors import Bug
 from batuta.model.execution import Execution, TaskRun
 from batuta.model.state import TASK_RUN_TRANSITIONS
+from batuta.model.sealed import has_sealed
 
 Undo = Callable[[], None]
 
@@ -33,8 +35,16 @@ class Ledger:
         """The execution around an iteration of a Loop: its names are visible inside."""
         self.outline = outline
         self.forms: dict[str, Any] = {}
+        self.homes = stored.homes(execution)
+        """By what the marks of this execution's stored values are known."""
+        self.inputs: dict[str, Any] = stored.revived(execution.inputs, self.homes)
+        """What expressions see as `inputs`, secrets still encrypted."""
+        self.holds_stored = stored.holds_stored(self.inputs)
+        """A value that expressions see may be in storage."""
         """Run forms of flowables under way, by run id."""
         self.complaints: set[str] = set()
+        self.secrets: dict[str, str] = {}
+        """What the execution has seen of secrets: in the clear, and sealed as its row keeps it."""
         """What was logged once and shall not be logged again."""
         self._index(runs)
 
@@ -60,6 +70,15 @@ class Ledger:
     # Reading
 
     def run(self, run_id: str) -> TaskRun | None:
+    def seen_secrets(self) -> list[str]:
+        """The secrets that this execution has seen, and those around it where it is an iteration."""
+        return [*self.secrets, *(() if self.outer is None else self.outer.seen_secrets())]
+
+    @cached_property
+    def has_sealed_inputs(self) -> bool:
+        """Some of the inputs are encrypted. They never change."""
+        return has_sealed(self.execution.inputs)
+
         """A task run by id."""
         return self.runs.get(run_id)
 

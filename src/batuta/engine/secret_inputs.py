@@ -1,4 +1,5 @@
-"""Inputs of type SECRET: kept encrypted, readable only while something is rendered (flow spec §2.2, §10)."""
+"""Inputs that are kept encrypted, readable only while something is rendered: those of type SECRET, and others
+whose value holds a secret (flow spec §2.2, §10)."""
 
 from __future__ import annotations
 
@@ -6,19 +7,21 @@ from collections.abc import Iterator
 from typing import Any
 
 from batuta.engine.world import World
+from batuta.model import sealed
 from batuta.model.flow import Flow
 from batuta.model.inputs import InputType
 
 
-def revealed(flow: Flow, inputs: dict[str, Any], world: World) -> dict[str, Any]:
+def revealed(inputs: dict[str, Any], world: World) -> dict[str, Any]:
     """The inputs with their secrets in the clear; the same object when there are none."""
-    for path in _paths(flow):
-        inputs = _replaced(inputs, path, world)
-    return inputs
+    if world.decrypt is None:
+        return inputs
+    opened: dict[str, Any] = sealed.opened(inputs, world.decrypt)
+    return opened
 
 
 def secret_values(flow: Flow, inputs: dict[str, Any]) -> list[str]:
-    """The texts of revealed secrets, which no log line may show."""
+    """The texts of revealed inputs of type SECRET, which no log line may show."""
     found = []
     for path in _paths(flow):
         value: Any = inputs
@@ -33,11 +36,3 @@ def _paths(flow: Flow) -> Iterator[list[str]]:
     for declared in flow.inputs:
         if declared.type is InputType.SECRET:
             yield declared.id.split(".")
-
-
-def _replaced(inputs: dict[str, Any], path: list[str], world: World) -> dict[str, Any]:
-    first, *rest = path
-    value = inputs.get(first)
-    if rest:
-        return {**inputs, first: _replaced(value, rest, world)} if isinstance(value, dict) else inputs
-    return {**inputs, first: world.decrypt(value)} if isinstance(value, dict) and world.decrypt else inputs

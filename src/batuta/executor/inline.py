@@ -10,24 +10,30 @@ from batuta.engine.commands import RunTask
 from batuta.engine.context import Names
 from batuta.engine.events import TaskRunFinished
 from batuta.engine.ledger import Ledger
-from batuta.engine.secret_inputs import secret_values
 from batuta.engine.world import Chance, World
 from batuta.errors import BatutaError
 from batuta.model.execution import TaskRun
+from batuta.model.masking import Masker
 from batuta.model.records import LogLine, Metric, MetricKind
 from batuta.model.state import State
 from batuta.model.task import LogLevel
 from batuta.plugin.outputs import plain_outputs
 from batuta.plugin.reporting import Kinds, Levels
 from batuta.plugin.task import InlineTask, TaskFailed
-from batuta.secrets.masking import Masker
 
 
 class InlineAttempt(Levels, Kinds):
     """An `InlineContext` that collects what the task says."""
 
     def __init__(
-        self, ledger: Ledger, command: RunTask, *, world: World, facts: expr.Facts | None, now: datetime
+        self,
+        ledger: Ledger,
+        command: RunTask,
+        *,
+        world: World,
+        facts: expr.Facts | None,
+        now: datetime,
+        masker: Masker | None = None,
     ) -> None:
         self._ledger = ledger
         self._run: TaskRun = command.run
@@ -36,15 +42,9 @@ class InlineAttempt(Levels, Kinds):
         self._chance = Chance(f"{command.run.id}/{command.run.token}", world.options(now))
         self._now = now
         self.names: Names = Names(ledger, world, command.run)
-        self._masker = self._secrets_of(ledger, facts)
+        self._masker = masker
         self.lines: list[LogLine] = []
         self.measurements: list[Metric] = []
-
-    def _secrets_of(self, ledger: Ledger, facts: expr.Facts | None) -> Masker | None:
-        known = [] if facts is None else facts.secrets()
-        if ledger.outline.has_secret_inputs:
-            known += secret_values(ledger.outline.flow, self.names["inputs"])
-        return Masker(known) if known else None
 
     @property
     def log(self) -> InlineAttempt:
@@ -76,7 +76,7 @@ class InlineAttempt(Levels, Kinds):
                 flow_id=execution.flow_id,
                 at=self._now,
                 level=level,
-                message=message if self._masker is None else self._masker.mask(message),
+                message=self._shown(message),
                 task_id=self._task.id,
                 task_run_id=self._run.id,
                 attempt=len(self._run.attempts),
@@ -93,13 +93,16 @@ class InlineAttempt(Levels, Kinds):
                 flow_id=execution.flow_id,
                 task_id=self._task.id,
                 task_run_id=self._run.id,
-                name=name,
+                name=self._shown(name),
                 kind=kind,
                 value=value,
                 at=self._now,
-                tags=tags,
+                tags={self._shown(key): self._shown(text) for key, text in tags.items()},
             )
         )
+
+    def _shown(self, text: str) -> str:
+        return text if self._masker is None else self._masker.mask(text)
 
 
 def run_inline(attempt: InlineAttempt, ledger: Ledger, command: RunTask) -> TaskRunFinished:

@@ -11,6 +11,7 @@ from batuta.engine.outline import outline_of
 from batuta.engine.quotas import window_start
 from batuta.engine.rules import QuotaUse, quotas_of
 from batuta.errors import BatutaError, FlowError, NotFound
+from batuta.executor.seals import Seals
 from batuta.model import labels
 from batuta.model.execution import Execution
 from batuta.model.flow import Concurrency, Flow, FlowKey
@@ -61,8 +62,9 @@ class FlowSource:
 class Live:
     """Ledgers of the executions under way."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, seals: Seals | None = None) -> None:
         self._store = store
+        self._seals = seals
         self._ledgers: dict[str, Ledger] = {}
         self.flows = FlowSource(store)
 
@@ -83,16 +85,25 @@ class Live:
         if execution is None:
             return None
         runs = await self._store.executions.task_runs(execution_id) if execution.next_ordinal else []
+        if self._seals is not None:
+            execution, runs = self._seals.opened(execution, runs)
         try:
             flow = await self.flows.revision(execution.flow_key, execution.revision)
         except (FlowError, NotFound):
             # It ends at its next step, which finds none of its tasks; see `broken`.
             flow = Flow(id=execution.flow_id, namespace=execution.namespace, revision=execution.revision)
         if execution.loop is None:
-            return Ledger(execution, outline_of(flow), runs)
-        outer_id = execution.loop.execution_id
-        outer = self._ledgers.get(outer_id) or await self._load(outer_id)
-        return Ledger(execution, outline_of(flow, execution.loop.task_id), runs, outer)
+            ledger = Ledger(execution, outline_of(flow), runs)
+        else:
+            outer_id = execution.loop.execution_id
+            outer = self._ledgers.get(outer_id) or await self._load(outer_id)
+            ledger = Ledger(execution, outline_of(flow, execution.loop.task_id), runs, outer)
+        self._adopt(ledger)
+        return ledger
+
+    def _adopt(self, ledger: Ledger) -> None:
+        if self._seals is not None:
+            self._seals.adopt(ledger)
 
     async def concurrency(self, ledger: Ledger) -> Concurrency | None:
         """The limit under which an execution that has not begun stands: that of the newest revision of its
@@ -161,6 +172,7 @@ class Live:
 
     def add(self, ledger: Ledger) -> None:
         """Hold an execution that was just made."""
+        self._adopt(ledger)
         self._ledgers[ledger.execution.id] = ledger
 
     def forget(self, execution_ids: Iterable[str]) -> None:

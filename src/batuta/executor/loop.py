@@ -26,6 +26,7 @@ from batuta.executor.inbox import ExecutorInbox, Item
 from batuta.executor.inline import InlineAttempt, run_inline
 from batuta.executor.live import Live
 from batuta.executor.plan import NEW_EXECUTION_TIMER, Aftermath, Asked, plan
+from batuta.executor.seals import Seals
 from batuta.executor.starting import Starting
 from batuta.executor.timers import Timers
 from batuta.lookups import Lookups
@@ -78,7 +79,8 @@ class Executor:
         self._inbox = inbox
         self._world = world
         self._lookups = Lookups(ports)
-        self.live = Live(ports.store)
+        self._seals = Seals(ports.cipher, world)
+        self.live = Live(ports.store, self._seals)
         self._starting = Starting(ports, self.live.flows, self._lookups, world)
         self._timers = Timers(ports.clock, inbox)
         self._admissions = Admissions(ports.store, inbox)
@@ -203,9 +205,11 @@ class Executor:
             reason = await self.live.broken(ledger)
             if reason is not None:
                 event = on.ExecutionFailed(execution_id=item.execution_id, reason=reason)
+        if item.facts is not None:
+            self._seals.learn(ledger, item.facts.secrets())
         step = advance(
             ledger,
-            event,
+            self._seals.event(event, ledger),
             now=self._clock.now(),
             world=self._world,
             facts=item.facts,
@@ -213,7 +217,7 @@ class Executor:
             quotas=await self.live.quotas(ledger, self._clock.now()),
         )
         self._done(item, this)
-        after = plan(step, ledger, this.batch, self._clock.now())
+        after = plan(self._seals.step(step, ledger), ledger, this.batch, self._clock.now())
         self._note(ledger, after, this)
         follow: list[Item] = []
         for asked in after.asked:
@@ -264,8 +268,17 @@ class Executor:
 
     def _inline(self, command: do.RunTask, ledger: Ledger, facts: expr.Facts | None, this: Round) -> Item:
         this.inline_left -= 1
-        attempt = InlineAttempt(ledger, command, world=self._world, facts=facts, now=self._clock.now())
-        event = run_inline(attempt, ledger, command)
+        if facts is not None:
+            self._seals.learn(ledger, facts.secrets())
+        attempt = InlineAttempt(
+            ledger,
+            command,
+            world=self._world,
+            facts=facts,
+            now=self._clock.now(),
+            masker=self._seals.masker(ledger),
+        )
+        event = self._seals.finished(run_inline(attempt, ledger, command), ledger)
         return Item(
             event=event,
             execution_id=ledger.execution.id,
@@ -319,6 +332,7 @@ class Executor:
                         index=command.index,
                         reason=str(error),
                     )
+                child = self._seals.row(child, ledger)
                 self._begin(child, Ledger(child, outline_of(flow)), this)
                 if child.settled:
                     # A check of its flow has failed it.
@@ -341,7 +355,8 @@ class Executor:
             case do.StartIteration():
                 iteration = self._starting.iteration(ledger.execution, command)
                 outline = outline_of(ledger.outline.flow, command.task.id)
-                self._begin(iteration, Ledger(iteration, outline, outer=ledger), this)
+                row = self._seals.row(iteration, ledger)
+                self._begin(row, Ledger(iteration, outline, outer=ledger), this)
             case do.StoreRows():
                 return await self._store_rows(command, ledger)
             case do.RestartSubflow():
@@ -350,6 +365,7 @@ class Executor:
                 for child_id in await self._children(execution_id):
                     this.posted.append(on.KillRequested(execution_id=child_id))
             case do.TellParent():
+                outputs, secrets = self._seals.told(command.outputs, ledger)
                 this.posted.append(
                     on.SubflowEnded(
                         execution_id=command.parent_execution_id,
@@ -359,7 +375,8 @@ class Executor:
                         original_id=command.original_id,
                         problem=command.problem,
                         state=command.state,
-                        outputs=command.outputs,
+                        outputs=outputs,
+                        secrets=secrets,
                     )
                 )
         return None
@@ -385,6 +402,7 @@ class Executor:
     def _begin(self, execution: Execution, ledger: Ledger, this: Round) -> None:
         this.batch.executions[execution.id] = execution
         this.changed[execution.id] = None
+        ledger.replace_execution(self._seals.opened(ledger.execution, [])[0])
         self.live.add(ledger)
         this.next.append(
             Item(event=on.ExecutionCreated(execution_id=execution.id), execution_id=execution.id)
@@ -407,12 +425,14 @@ class Executor:
             )
         state = child.execution.state.current
         if child.execution.settled and state.value in ("SUCCESS", "WARNING"):
+            outputs, secrets = self._seals.told(child.execution.outputs, child)
             return on.SubflowEnded(
                 execution_id=execution_id,
                 task_run_id=command.run.id,
                 child_id=command.child_id,
                 state=state,
-                outputs=child.execution.outputs,
+                outputs=outputs,
+                secrets=secrets,
             )
         this.posted.append(on.RestartRequested(execution_id=command.child_id))
         return None
@@ -442,7 +462,7 @@ class Executor:
             self._done(item, this)
             return
         self._done(item, this)
-        after = plan(step, ledger, this.batch, self._clock.now())
+        after = plan(self._seals.step(step, ledger), ledger, this.batch, self._clock.now())
         self._note(ledger, after, this)
         for asked in after.asked:
             await self._answer(asked, ledger, this)

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from batuta import expr, flows, ids
 from batuta.engine import checks, replaying
 from batuta.engine.commands import StartIteration, StartSubflow
 from batuta.engine.lifecycle import new_execution, new_iteration
 from batuta.engine.rules import CheckBehavior
+from batuta.engine.sealing import closed
 from batuta.engine.world import World
 from batuta.errors import BatutaError, Conflict
 from batuta.executor.live import FlowSource
@@ -41,10 +44,11 @@ class Starting:
             flow = await self._sources.revision(key, command.revision)
         if flow.disabled:
             raise Conflict(f"Cannot execute a flow which is disabled: {key}")
+        inputs, secrets = await self._inputs(flow, command)
         execution = new_execution(
             flow,
             id=ids.derived_id(command.run.id, "child", command.run.token, command.index or 0),
-            inputs=await self._inputs(flow, command),
+            inputs=inputs,
             labels=command.labels,
             trigger=ExecutionTrigger(command.task.id, command.task.type, command.trigger),
             now=self._clock.now(),
@@ -54,7 +58,7 @@ class Starting:
         )
         if flow.document.get("checks"):
             execution = await self._checked(execution, flow)
-        return execution, flow
+        return closed(execution, secrets, self._cipher.encrypt), flow
 
     async def _checked(self, execution: Execution, flow: Flow) -> Execution:
         """The execution as its flow's checks let it begin."""
@@ -85,7 +89,7 @@ class Starting:
             now=self._clock.now(),
         )
 
-    async def _inputs(self, flow: Flow, command: StartSubflow) -> dict[str, object]:
+    async def _inputs(self, flow: Flow, command: StartSubflow) -> tuple[dict[str, Any], tuple[str, ...]]:
         names = {"flow": {"id": flow.id, "namespace": flow.namespace}, "namespace": {"id": flow.namespace}}
         facts = expr.Facts()
         for _ in range(MOST_LOOKUPS):
@@ -98,7 +102,7 @@ class Starting:
                 continue
             if resolution.violations:
                 raise BatutaError("; ".join(violation.message for violation in resolution.violations))
-            return dict(resolution.values)
+            return dict(resolution.values), resolution.secrets
         raise BatutaError(f"the inputs of {flow.key} ask for more than {MOST_LOOKUPS} outside values")
 
     def repetition(self, execution: Execution) -> Execution:

@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from typing import Any, ClassVar
 
 from batuta.errors import FlowError
+from batuta.model.masking import Masker
 
 _MOST_SHOWN = 60
 """Characters of a value or of a template's line that a message repeats."""
@@ -84,11 +85,10 @@ class ExpressionError(FlowError):
 
     def hide(self, secrets: Iterable[str]) -> ExpressionError:
         """Replace every secret in the texts of the error by `******`."""
-        for secret in secrets:
-            if secret:
-                self.message = self.what = self.message.replace(secret, "******")
-                self.seen = tuple(text.replace(secret, "******") for text in self.seen)
-                self.template = self.template.replace(secret, "******") if self.template else None
+        if masker := Masker(secrets):
+            self.message = self.what = masker.mask(self.message)
+            self.seen = tuple(masker.mask(text) for text in self.seen)
+            self.template = masker.mask(self.template) if self.template else None
         self.args = (self.message,)
         return self
 

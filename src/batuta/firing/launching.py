@@ -10,6 +10,7 @@ import msgspec
 
 from batuta import expr, flows
 from batuta.engine.lifecycle import new_execution
+from batuta.engine.sealing import closed
 from batuta.engine.world import World
 from batuta.errors import BatutaError
 from batuta.firing.rules import Rule
@@ -17,6 +18,7 @@ from batuta.firing.scene import names_of, with_facts
 from batuta.lookups import Lookups
 from batuta.model.execution import Execution, ExecutionTrigger
 from batuta.model.labels import CORRELATION_ID, FROM, SYSTEM_PREFIX, Label
+from batuta.model.masking import Masker
 from batuta.model.records import LogLine
 from batuta.model.state import State
 from batuta.model.task import LogLevel
@@ -83,7 +85,8 @@ class Launcher:
                 )
             )
 
-        labels = [label async for label in self._labels(wish, options, line)]
+        seen: list[str] = []
+        labels = [label async for label in self._labels(wish, options, line, seen)]
         labels.append(Label(FROM, "trigger"))
         if wish.correlation_id is not None:
             labels.append(Label(CORRELATION_ID, wish.correlation_id))
@@ -91,9 +94,9 @@ class Launcher:
         refusal: str | None = None
         was_rendered = False
         try:
-            given = await self._rendered({**rule.inputs, **wish.inputs}, wish, options)
+            given = await self._rendered({**rule.inputs, **wish.inputs}, wish, options, seen)
             was_rendered = True
-            inputs = await self._typed(rule, given, options)
+            inputs = await self._typed(rule, given, options, seen)
         except (BatutaError, expr.ExpressionError) as error:
             refusal = error.what if isinstance(error, BatutaError) else str(error)
             line(LogLevel.ERROR, f"The inputs of the trigger cannot be used: {refusal}")
@@ -109,9 +112,14 @@ class Launcher:
             execution = msgspec.structs.replace(execution, schedule_at=wish.schedule_at)
         if refusal is not None:
             execution = failed(execution, now)
+        if seen:
+            execution = closed(execution, seen, self.world.encrypt)
+            mask = Masker(seen).mask
+            lines = [msgspec.structs.replace(each, message=mask(each.message)) for each in lines]
+            refusal = None if refusal is None else mask(refusal)
         return Launch(execution, lines, refusal, was_rendered)
 
-    async def _labels(self, wish: Wish, options: expr.Options, line: Any) -> Any:
+    async def _labels(self, wish: Wish, options: expr.Options, line: Any, seen: list[str]) -> Any:
         given: Iterable[tuple[str, Any]] = [
             *wish.rule.labels,
             *((label.key, label.value) for label in wish.labels),
@@ -120,7 +128,7 @@ class Launcher:
             if key.startswith(SYSTEM_PREFIX):
                 continue
             try:
-                rendered = await self._rendered(value, wish, options)
+                rendered = await self._rendered(value, wish, options, seen)
             except (BatutaError, expr.ExpressionError) as error:
                 line(LogLevel.WARN, f"The label `{key}` of the trigger was left out: {error}")
                 continue
@@ -128,15 +136,18 @@ class Launcher:
             if text:
                 yield Label(key, text)
 
-    async def _rendered(self, value: Any, wish: Wish, options: expr.Options) -> Any:
-        return await with_facts(
-            self.lookups,
-            wish.rule.flow.namespace,
-            lambda facts: expr.render_deep(value, wish.names, facts, options),
-            wish.upstream,
-        )
+    async def _rendered(self, value: Any, wish: Wish, options: expr.Options, seen: list[str]) -> Any:
+        """The value rendered; `seen` gets the secrets that it asks for."""
 
-    async def _typed(self, rule: Rule, given: dict[str, Any], options: expr.Options) -> dict[str, Any]:
+        def render(facts: expr.Facts) -> Any:
+            seen.extend(facts.secrets())
+            return expr.render_deep(value, wish.names, facts, options)
+
+        return await with_facts(self.lookups, wish.rule.flow.namespace, render, wish.upstream)
+
+    async def _typed(
+        self, rule: Rule, given: dict[str, Any], options: expr.Options, seen: list[str]
+    ) -> dict[str, Any]:
         if not rule.flow.inputs:
             return {}
         names = names_of(rule.flow, self.world)
@@ -151,6 +162,7 @@ class Launcher:
             raise BatutaError(
                 "; ".join(f"{violation.path}: {violation.message}" for violation in resolution.violations)
             )
+        seen.extend(resolution.secrets)
         return dict(resolution.values)
 
 

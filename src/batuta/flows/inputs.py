@@ -12,7 +12,9 @@ from batuta.errors import FlowError
 from batuta.flows import input_types
 from batuta.flows.findings import Violation
 from batuta.flows.input_types import Unfit, as_text
+from batuta.model import sealed
 from batuta.model.inputs import FlowOutput, Input, InputType
+from batuta.model.masking import MASK, Masker
 
 Encrypt = Callable[[str], Any]
 """Turns a secret text into what may be stored."""
@@ -41,6 +43,8 @@ class Resolution(msgspec.Struct, frozen=True):
     """What came of all inputs, in the order of their declaration."""
 
     inputs: tuple[ResolvedInput, ...]
+    secrets: tuple[str, ...] = ()
+    """What the defaults have seen of secrets, in the clear."""
 
     @property
     def values(self) -> dict[str, Any]:
@@ -85,7 +89,19 @@ def resolve(
         expr.MissingFact: a template asks for an outside value; fetch it and call again.
     """
     resolver = _Resolver(_flattened(inputs), given, names, facts, encrypt, options or expr.Options())
-    return Resolution(tuple(resolver.result(each.id) for each in resolver.declared.values()))
+    results = tuple(resolver.result(each.id) for each in resolver.declared.values())
+    secrets = () if facts is None else tuple(facts.secrets())
+    return Resolution(tuple(_masked(each, secrets) for each in results) if secrets else results, secrets)
+
+
+def _masked(result: ResolvedInput, secrets: tuple[str, ...]) -> ResolvedInput:
+    """The result as it may be shown: without secrets that its default asked for."""
+    masker = Masker(secrets)
+    return msgspec.structs.replace(
+        result,
+        value=sealed.sealed(result.value, masker.holds, masker.mask),
+        errors=tuple(masker.mask(error) for error in result.errors),
+    )
 
 
 def nested(values: Mapping[str, Any]) -> dict[str, Any]:
@@ -167,7 +183,7 @@ class _Resolver:
             input_types.check(declared, value, choices)
             stored = self._sealed(value) if declared.type is _T.SECRET else input_types.stored(value)
         except Unfit as unfit:
-            message = f"Invalid value for input `{declared.id}`. Cause: {unfit.reason}"
+            message = f"Invalid value for input `{declared.id}`. Cause: {_discreet(declared, raw, unfit)}"
             return ResolvedInput(
                 input=declared, value=_echo(declared, raw), is_default=is_default, errors=(message,)
             )
@@ -242,7 +258,13 @@ _KINDS = {str: "String", int: "Integer", float: "Double", bool: "Boolean", dict:
 
 def _echo(declared: Input, raw: Any) -> Any:
     """What was given, told back; a secret is not."""
-    return "******" if declared.type is _T.SECRET and raw is not None else raw
+    return MASK if declared.type is _T.SECRET and raw is not None else raw
+
+
+def _discreet(declared: Input, raw: Any, unfit: Unfit) -> str:
+    """Why a value does not fit, without the value where it is a secret."""
+    is_secret = declared.type is _T.SECRET and isinstance(raw, str)
+    return Masker([raw]).mask(unfit.reason) if is_secret else unfit.reason
 
 
 def with_members(declared: Input, value: Any) -> Any:

@@ -125,6 +125,8 @@ class Execution(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     asked_outputs: dict[str, str] | None = None
     """Templates that the parent's task wants rendered at the end, in the context of this execution (flow spec
     §6.13)."""
+    secrets: tuple[str, ...] = ()
+    """What it has seen of secrets, sealed: none of them may show in its rows or its log."""
     depth: int = 0
     """How many executions are around this one: 0 unless a Subflow or a ForEachItem started it."""
     settled: bool = False

@@ -8,17 +8,11 @@ from pathlib import Path
 from typing import Any
 
 from batuta.errors import OperatorError
+from batuta.model.sealed import TYPE
 
-TYPE = "io.kestra.datatype:aes_encrypted"
-"""How an encrypted value says what it is: `{"type": TYPE, "value": ...}`."""
 KEY_BYTES = 32
 NONCE_BYTES = 12
 KEY_FILE = "encryption.key"
-
-
-def is_encrypted(value: Any) -> bool:
-    """The value is one that a `Cipher` made."""
-    return isinstance(value, dict) and value.get("type") == TYPE and isinstance(value.get("value"), str)
 
 
 class Cipher:

@@ -13,6 +13,7 @@ from batuta.engine import checks
 from batuta.engine.events import ExecutionCreated
 from batuta.engine.lifecycle import new_execution
 from batuta.engine.rules import Check, CheckBehavior
+from batuta.engine.sealing import closed
 from batuta.errors import Conflict, InvalidRequest, NotFound
 from batuta.model.execution import Breakpoint, Execution, ExecutionKind
 from batuta.model.flow import Flow, FlowKey
@@ -132,6 +133,7 @@ async def start(site: Site, flow: Flow, order: Order, form: Form) -> Execution:
             raise checks.refusal(failed)
         case CheckBehavior.FAIL_EXECUTION:
             execution = checks.failed_at_birth(execution, site.now())
+    execution = closed(execution, resolution.secrets, site.ports.cipher.encrypt)
     for input_id, upload in uploads.items():
         await site.ports.storage.put(given[input_id], upload.source())
     created = ExecutionCreated(execution_id=execution_id)
@@ -174,6 +176,7 @@ class _Nothing(msgspec.Struct, frozen=True):
     values: dict[str, Any] = {}
     violations: tuple[Any, ...] = ()
     inputs: tuple[Any, ...] = ()
+    secrets: tuple[str, ...] = ()
 
 
 _NOTHING = _Nothing()

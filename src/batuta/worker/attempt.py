@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 
 import msgspec
 
-from batuta import expr, iso8601
+from batuta import iso8601
 from batuta.engine.secret_inputs import secret_values
 from batuta.errors import BatutaError, MissingExtra, TaskError, TaskTimeout
 from batuta.model.flow import Flow
@@ -31,6 +31,7 @@ from batuta.worker.logs import AttemptLog, AttemptMetrics
 from batuta.worker.namespace_trees import NamespaceTrees
 from batuta.worker.process import ChildProcesses
 from batuta.worker.render import Lookups, Renderer, TaskNames
+from batuta.worker.secrecy import Secrecy
 from batuta.worker.task_cache import TaskCache
 from batuta.worker.triggers import TriggerRecords
 from batuta.worker.warden import Warden
@@ -42,6 +43,14 @@ class Outcome(msgspec.Struct, frozen=True):
 
     state: State
     outputs: dict[str, Any] | None = None
+    secrecy: Secrecy | None = None
+    """What the attempt has seen of secrets; the outputs may hold some."""
+
+    def told(self) -> tuple[dict[str, Any] | None, tuple[str, ...]]:
+        """The outputs as others may see them, and the secrets that go with them, encrypted."""
+        if self.secrecy is None or not self.secrecy.seen:
+            return self.outputs, ()
+        return self.secrecy.sealed(self.outputs), self.secrecy.kept()
 
 
 class Forms:
@@ -116,7 +125,7 @@ class Attempt:
         if self._work.cancelled():
             self.context.log.error(f"Task {self.inputs.task.id} was killed")
             return Outcome(State.KILLED)
-        return self._work.result()
+        return msgspec.structs.replace(self._work.result(), secrecy=self._secrecy)
 
     def _stop(self) -> None:
         self.context.stop()
@@ -145,6 +154,7 @@ class Attempt:
             task_id=task.id,
             task_run_id=run_id,
             call_soon=call_soon,
+            log=log,
         )
         files = AttemptFiles(
             self._workspace,
@@ -159,7 +169,9 @@ class Attempt:
             clock=bench.ports.clock,
         )
         names = TaskNames(self.inputs.names, lambda: self._workspace.folder, self._own_names(task))
-        masks = _Masks(log, secret_values(self.inputs.flow, names["inputs"]))
+        known = [*self.inputs.secrets, *secret_values(self.inputs.flow, names["inputs"])]
+        self._secrecy = Secrecy(bench.ports.cipher, known)
+        log.mask = self._secrecy.mask
         return AttemptContext(
             identity=AttemptIdentity(
                 execution.namespace, execution.flow_id, execution.id, task.id, run_id, number
@@ -167,14 +179,16 @@ class Attempt:
             log=log,
             metrics=metrics,
             files=files,
-            kv=NamespaceKv(bench.ports.store.kv, bench.ports.clock, execution.namespace),
+            kv=NamespaceKv(
+                bench.ports.store.kv, bench.ports.clock, execution.namespace, secrecy=self._secrecy
+            ),
             triggers=TriggerRecords(bench.ports),
             namespaces=NamespaceTrees(bench.ports, files),
             run_document=self._run_document,
             executions=OtherExecutions(bench.ports, execution.namespace),
             processes=ChildProcesses(bench.warden, settings.kill_grace_seconds, bench.journal.room),
             store=bench.ports.store,
-            renderer=Renderer(names, bench.lookups, execution, self.inputs.options, masks.learn),
+            renderer=Renderer(names, bench.lookups, execution, self.inputs.options, self._secrecy.learn),
         )
 
     async def _run_document(self, text: str) -> dict[str, Any] | None:
@@ -185,7 +199,10 @@ class Attempt:
         inner = Attempt(self._bench, inputs, self.context.identity.attempt, self._workspace)
         with self.context.stopping() as stop:
             stop.callback(inner.context.stop)
-            return (await inner._perform()).outputs
+            try:
+                return (await inner._perform()).outputs
+            finally:
+                self._secrecy.add(inner._secrecy.seen)
 
     def _own_names(self, task: Task) -> Any:
         try:
@@ -265,10 +282,11 @@ class Attempt:
         entry = None if cache is None else await cache.find()
         if entry is not None:
             self.context.log.info(f"Task {self.inputs.task.id} takes its outputs from the cache")
-            return Outcome(State.SUCCESS, entry.outputs)
+            self._secrecy.add(self._secrecy.opened(entry.secrets))
+            return Outcome(State.SUCCESS, self._secrecy.opened(entry.outputs))
         outputs = plain_outputs(await task.run(self.context))
         if cache is not None:
-            await cache.keep(outputs)
+            await cache.keep(*Outcome(State.SUCCESS, outputs, self._secrecy).told())
         return Outcome(State.SUCCESS, outputs)
 
 
@@ -299,21 +317,3 @@ def clock_text(duration: timedelta) -> str:
     minutes, seconds = divmod(seconds, 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours:02}:{minutes:02}:{seconds:02}.{millis:03}"
-
-
-class _Masks:
-    """Keeps the log from showing secrets: those of the inputs, and those that a template has asked for."""
-
-    def __init__(self, log: AttemptLog, always: list[str]) -> None:
-        self._log = log
-        self._always = always
-        if always:
-            self.learn(expr.Facts())
-
-    def learn(self, facts: expr.Facts) -> None:
-        """Mask the secrets among the outside values from now on."""
-        secrets = [*self._always, *facts.secrets()]
-        if secrets:
-            from batuta.secrets.masking import Masker
-
-            self._log.mask = Masker(secrets).mask

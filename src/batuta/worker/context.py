@@ -38,6 +38,8 @@ class AttemptInputs(msgspec.Struct, frozen=True, kw_only=True):
     names: Mapping[str, Any]
     """What the task's expressions see (flow spec §11), without `workingDir`."""
     options: expr.Options = expr.Options()
+    secrets: tuple[str, ...] = ()
+    """What the execution has seen of secrets, in the clear."""
 
 
 class ContextSource(Protocol):

@@ -11,8 +11,10 @@ import msgspec
 from batuta import iso8601
 from batuta.clock import Clock
 from batuta.errors import TaskError
+from batuta.model import sealed
 from batuta.model.records import KvEntry, KvType
 from batuta.store.port import Kv
+from batuta.worker.secrecy import Secrecy
 
 _KEY = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9._-]*")
 _DURATION = re.compile(r"P(?=\d|T\d)(\d+D)?(T(?=\d)(\d+H)?(\d+M)?(\d+(\.\d+)?S)?)?")
@@ -21,10 +23,11 @@ _DURATION = re.compile(r"P(?=\d|T\d)(\d+D)?(T(?=\d)(\d+H)?(\d+M)?(\d+(\.\d+)?S)?
 class NamespaceKv:
     """Entries of a namespace and, for reading, of its parents."""
 
-    def __init__(self, store: Kv, clock: Clock, namespace: str) -> None:
+    def __init__(self, store: Kv, clock: Clock, namespace: str, secrecy: Secrecy) -> None:
         self._store = store
         self._clock = clock
         self._namespace = namespace
+        self._secrecy = secrecy
 
     async def get(self, key: str, namespace: str | None = None) -> Any:
         """The value; the own namespace's parents are looked in too. None when there is none or it expired."""
@@ -33,7 +36,10 @@ class NamespaceKv:
         while place:
             entry = await self._store.get(place, key)
             if entry is not None and not self._is_expired(entry):
-                return entry.value
+                value = self._secrecy.opened(entry.value)
+                if value is not entry.value:
+                    self._secrecy.add(sealed.texts(entry.value, value))
+                return value
             place = place.rpartition(".")[0] if inherits else ""
         return None
 
@@ -62,11 +68,11 @@ class NamespaceKv:
             namespace=namespace or self._namespace,
             key=key,
             type=kind,
-            value=plain,
+            value=self._secrecy.sealed(plain),
             created_at=now,
             updated_at=now,
             expires_at=None if ttl is None else now + ttl,
-            description=description,
+            description=None if description is None else self._secrecy.mask(description),
         )
         if not await self._store.put(entry, overwrite=overwrite):
             raise TaskError(

@@ -56,7 +56,8 @@ class AttemptLog(Levels):
         """Add a line."""
         if level.severity < self._least:
             return
-        message = self.mask(_cut(message, self._most_bytes))
+        # Masked before it is cut: half a secret is not known as one.
+        message = _cut(self.mask(message), self._most_bytes)
         line = msgspec.structs.replace(self._line, at=self._clock.now(), level=level, message=message)
         if threading.get_ident() == self._home:
             self._journal.add(line)
@@ -76,8 +77,10 @@ class AttemptMetrics(Kinds):
         task_id: str,
         task_run_id: str,
         call_soon: Callable[..., object],
+        log: AttemptLog,
     ) -> None:
         self._journal = journal
+        self._log = log
         self._clock = clock
         self._execution = execution
         self._task_id = task_id
@@ -93,11 +96,11 @@ class AttemptMetrics(Kinds):
             flow_id=self._execution.flow_id,
             task_id=self._task_id,
             task_run_id=self._task_run_id,
-            name=name,
+            name=self._log.mask(name),
             kind=kind,
             value=float(value),
             at=self._clock.now(),
-            tags=tags,
+            tags={self._log.mask(key): self._log.mask(text) for key, text in tags.items()},
         )
         if threading.get_ident() == self._home:
             self._journal.measure(metric)

@@ -109,13 +109,15 @@ class Worker:
                 )
                 outcome = await running.start(Attempt(self._bench, inputs, job.attempt))
             await self._bench.journal.flush()
+            outputs, secrets = outcome.told()
             await report(
                 TaskRunFinished(
                     execution_id=execution_id,
                     task_run_id=run_id,
                     token=token,
                     state=outcome.state,
-                    outputs=outcome.outputs,
+                    outputs=outputs,
+                    secrets=secrets,
                     at=self._ports.clock.now(),
                 )
             )

@@ -25,6 +25,8 @@ class Entry(msgspec.Struct, frozen=True):
     """What is stored of a run that succeeded."""
 
     outputs: dict[str, Any] | None
+    secrets: tuple[str, ...] = ()
+    """What the run has seen of secrets, encrypted, as are the outputs that hold one."""
 
 
 class TaskCache:
@@ -70,9 +72,9 @@ class TaskCache:
         except (BatutaError, msgspec.DecodeError):
             return None
 
-    async def keep(self, outputs: dict[str, Any] | None) -> None:
+    async def keep(self, outputs: dict[str, Any] | None, secrets: tuple[str, ...] = ()) -> None:
         """Store what the run gave."""
-        await self._ports.storage.put(self._uri, msgspec.json.encode(Entry(outputs), enc_hook=str))
+        await self._ports.storage.put(self._uri, msgspec.json.encode(Entry(outputs, secrets), enc_hook=str))
 
 
 async def _rendered(value: Any, renderer: Renderer) -> Any:

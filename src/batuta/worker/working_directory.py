@@ -100,7 +100,9 @@ class WorkingDirectoryJob:
         await self._report(child, State.RUNNING)
         outcome = await self._attempt_child(child, run, names)
         self._names.add(child, outcome.state, outcome.outputs)
-        await self._report(child, outcome.state, outcome.outputs)
+        if outcome.secrecy is not None:
+            self._inputs = msgspec.structs.replace(self._inputs, secrets=outcome.secrecy.seen)
+        await self._report(child, outcome.state, outcome)
         return _in_the_end(child, outcome.state)
 
     async def _is_wanted(self, child: Task, names: Mapping[str, Any]) -> bool:
@@ -124,7 +126,8 @@ class WorkingDirectoryJob:
         await self._bench.journal.flush()
         return outcome
 
-    async def _report(self, child: Task, state: State, outputs: dict[str, Any] | None = None) -> None:
+    async def _report(self, child: Task, state: State, outcome: Outcome | None = None) -> None:
+        outputs, secrets = (None, ()) if outcome is None else outcome.told()
         await self._bench.ports.inbox.report(
             ChildRunReported(
                 execution_id=self._inputs.execution.id,
@@ -133,6 +136,7 @@ class WorkingDirectoryJob:
                 task_id=child.id,
                 state=state,
                 outputs=outputs,
+                secrets=secrets,
                 at=self._bench.ports.clock.now(),
             )
         )

@@ -37,6 +37,10 @@ class Masker:
         """The text with `******` in place of each secret value."""
         return text if self._pattern is None else self._pattern.sub(MASK, text)
 
+    def holds(self, text: str) -> bool:
+        """The text contains a secret value."""
+        return self._pattern is not None and self._pattern.search(text) is not None
+
     def __bool__(self) -> bool:
         return self._pattern is not None
 
