@@ -14,8 +14,8 @@ from batuta.engine.outline import Outline
 from batuta.engine.tally import NOTHING, Tally
 from batuta.errors import Bug
 from batuta.model.execution import Execution, TaskRun
-from batuta.model.state import TASK_RUN_TRANSITIONS
 from batuta.model.sealed import has_sealed
+from batuta.model.state import TASK_RUN_TRANSITIONS
 
 Undo = Callable[[], None]
 
@@ -35,16 +35,10 @@ class Ledger:
         """The execution around an iteration of a Loop: its names are visible inside."""
         self.outline = outline
         self.forms: dict[str, Any] = {}
-        self.homes = stored.homes(execution)
-        """By what the marks of this execution's stored values are known."""
-        self.inputs: dict[str, Any] = stored.revived(execution.inputs, self.homes)
-        """What expressions see as `inputs`, secrets still encrypted."""
-        self.holds_stored = stored.holds_stored(self.inputs)
-        """A value that expressions see may be in storage."""
         """Run forms of flowables under way, by run id."""
-        self.complaints: set[str] = set()
         self.secrets: dict[str, str] = {}
         """What the execution has seen of secrets: in the clear, and sealed as its row keeps it."""
+        self.complaints: set[str] = set()
         """What was logged once and shall not be logged again."""
         self._index(runs)
 
@@ -69,7 +63,6 @@ class Ledger:
 
     # Reading
 
-    def run(self, run_id: str) -> TaskRun | None:
     def seen_secrets(self) -> list[str]:
         """The secrets that this execution has seen, and those around it where it is an iteration."""
         return [*self.secrets, *(() if self.outer is None else self.outer.seen_secrets())]
@@ -79,6 +72,7 @@ class Ledger:
         """Some of the inputs are encrypted. They never change."""
         return has_sealed(self.execution.inputs)
 
+    def run(self, run_id: str) -> TaskRun | None:
         """A task run by id."""
         return self.runs.get(run_id)
 
