@@ -32,11 +32,24 @@ class Service:
         self.address = address
         self.heard: list[Heard] = []
         self.code, self.said, self.location = 204, "", ""
+        self._arrived = threading.Condition()
+        self.pages: dict[str, Any] = {}
+        """What is to be had with GET: path to JSON."""
 
     @property
     def url(self) -> str:
         """The address of a webhook, which holds a token."""
         return f"{self.address}/services/{TOKEN}"
+
+    def add(self, heard: Heard) -> None:
+        with self._arrived:
+            self.heard.append(heard)
+            self._arrived.notify_all()
+
+    def wait_for(self, count: int, seconds: float = 60) -> None:
+        """Return once so many messages have come."""
+        with self._arrived:
+            assert self._arrived.wait_for(lambda: len(self.heard) >= count, seconds), "nothing has come"
 
     @property
     def last(self) -> Any:
@@ -51,10 +64,18 @@ def service() -> Iterator[Service]:
         def log_message(self, *arguments: Any) -> None:
             pass
 
+        def do_GET(self) -> None:
+            page = json.dumps(told.pages.get(self.path)).encode()
+            self.send_response(200 if self.path in told.pages else 404)
+            self.send_header("Content-Type", "application/json")
+            self.send_header("Content-Length", str(len(page)))
+            self.end_headers()
+            self.wfile.write(page)
+
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers.get("Content-Length", 0))).decode()
             headers = {name.lower(): value for name, value in self.headers.items()}
-            told.heard.append(Heard(self.command, self.path, headers, body))
+            told.add(Heard(self.command, self.path, headers, body))
             said = told.said.replace("PATH", self.path).encode()
             self.send_response(told.code)
             if told.location:

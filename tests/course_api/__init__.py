@@ -1,0 +1,1 @@
+"""The course's hourly call of an API, as it stands."""
