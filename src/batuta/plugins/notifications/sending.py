@@ -8,15 +8,16 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
 from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
-from urllib.parse import SplitResult, quote, unquote, urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 import msgspec
 from msgspec import Meta
 
 from batuta.errors import TaskError
+from batuta.model.masking import Masker
 from batuta.plugin.context import RunContext
 from batuta.plugin.converters import as_text
 from batuta.plugin.task import RunnableTask
@@ -34,7 +35,6 @@ from batuta.plugins.notifications.report import (
 if TYPE_CHECKING:
     import httpx
 
-MASK = "******"
 JSON = "application/json"
 _CONNECT_SECONDS = 10.0
 _LEAST_SECRET_CHARACTERS = 4
@@ -164,7 +164,7 @@ async def post(ctx: RunContext, message: Message, options: Options | None) -> An
     httpx = await asyncio.to_thread(library)
     options = options or Options()
     address = checked(message.url)
-    hide = Hidden([message.url, *message.credentials.secrets])
+    hide = hidden(message)
     headers = {"Content-Type": content_type(message.content_type, options.default_charset)}
     headers |= {name: as_text(value) for name, value in options.headers.items()} | dict(
         message.credentials.headers
@@ -290,23 +290,11 @@ def content_type(kind: str, charset: str) -> str:
     return kind if charset.upper() in ("UTF-8", "UTF8") else f"{kind}; charset={charset}"
 
 
-class Hidden:
-    """Takes secret texts out of what is shown: whole, percent-encoded, and the telling parts of addresses."""
-
-    def __init__(self, secrets: Sequence[str]) -> None:
-        found = {form for secret in secrets for form in _forms(secret)}
-        self._forms = sorted(found, key=lambda form: (-len(form), form))
-
-    def __call__(self, text: str) -> str:
-        for form in self._forms:
-            text = text.replace(form, MASK)
-        return text
-
-
-def _forms(secret: str) -> set[str]:
-    forms = {secret, secret.strip(), quote(secret, safe=""), unquote(secret)}
-    if "://" in secret:
-        rest = secret.partition("://")[2].partition("/")[2]
-        parts = re.split(r"[/?&=]", rest)
-        forms |= {f"/{rest}", *(part for part in parts if len(part) >= _LEAST_PART_CHARACTERS)}
-    return {form for form in forms if len(form) >= _LEAST_SECRET_CHARACTERS}
+def hidden(message: Message) -> Callable[[str], str]:
+    """Takes the address, the parts of it that are no words, and the secrets out of what is shown."""
+    url = message.url.strip()
+    rest = url.partition("://")[2].partition("/")[2]
+    parts = [part for part in re.split(r"[/?&=]", rest) if len(part) >= _LEAST_PART_CHARACTERS]
+    path = [f"/{rest}"] if rest else []
+    secrets = [each for each in message.credentials.secrets if len(each) >= _LEAST_SECRET_CHARACTERS]
+    return Masker([url, *path, *parts, *secrets]).mask
