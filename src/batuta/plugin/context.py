@@ -350,6 +350,9 @@ class Processes(Protocol):
 class RunContext(InlineContext, Protocol):
     """All that a task may use while it runs."""
 
+    def hide(self, *secrets: str) -> None:
+        """Treat these texts as secrets from now on: masked in the log, encrypted in outputs."""
+
     async def rendered(self, template: str, **extra: Any) -> str | None:
         """Render a template, fetching what it asks for. `render` knows only what was fetched before."""
 

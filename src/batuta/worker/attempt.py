@@ -189,6 +189,7 @@ class Attempt:
             processes=ChildProcesses(bench.warden, settings.kill_grace_seconds, bench.journal.room),
             store=bench.ports.store,
             renderer=Renderer(names, bench.lookups, execution, self.inputs.options, self._secrecy.learn),
+            hide=self._secrecy.add,
         )
 
     async def _run_document(self, text: str) -> dict[str, Any] | None:

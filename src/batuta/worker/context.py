@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from typing import Any, Protocol
 
@@ -80,6 +80,7 @@ class AttemptContext:
         executions: OtherExecutions,
         processes: ChildProcesses,
         renderer: Renderer,
+        hide: Callable[[Iterable[str]], None],
         run_document: Callable[[str], Awaitable[Any]],
         store: Store,
     ) -> None:
@@ -93,6 +94,7 @@ class AttemptContext:
         self.executions = executions
         self.processes = processes
         self.renderer = renderer
+        self._hide = hide
         self._run_document = run_document
         self._store = store
         self._stops: list[ExitStack] = []
@@ -111,6 +113,10 @@ class AttemptContext:
     def render(self, template: str, **extra: Any) -> str | None:
         """Render a template with the outside values that are known; in a thread, missing ones are fetched."""
         return self.renderer.text(template, **extra)
+
+    def hide(self, *secrets: str) -> None:
+        """Treat these as secrets from now on."""
+        self._hide(secrets)
 
     async def rendered(self, template: str, **extra: Any) -> str | None:
         """Render a template, fetching what it asks for."""
