@@ -75,3 +75,26 @@ class KvEntry(msgspec.Struct, frozen=True, kw_only=True):
     expires_at: datetime | None = None
     description: str | None = None
     version: int = 1
+
+
+class KvVersion(msgspec.Struct, frozen=True):
+    """One version of an entry, without its value."""
+
+    namespace: str
+    key: str
+    version: int
+    updated_at: datetime
+    expires_at: datetime | None
+    is_present: bool
+    """The newest version of a key that was not removed."""
+
+
+class StoredSecret(msgspec.Struct, frozen=True, kw_only=True):
+    """A secret of a namespace as it is kept: `value` is encrypted."""
+
+    namespace: str
+    key: str
+    value: str
+    updated_at: datetime
+    description: str | None = None
+    tags: dict[str, str] = {}

@@ -14,7 +14,7 @@ import msgspec
 
 from batuta.model.execution import Execution, ExecutionKind, TaskRun
 from batuta.model.flow import FlowKey, FlowRevision
-from batuta.model.records import KvEntry, LogLine, Metric
+from batuta.model.records import KvEntry, KvVersion, LogLine, Metric, StoredSecret
 from batuta.model.state import State
 from batuta.model.task import LogLevel
 from batuta.model.trigger import TriggerJob, TriggerKey, TriggerRecord, Window
@@ -221,6 +221,9 @@ class Logs(Protocol):
     ) -> int:
         """Remove lines; how many there were."""
 
+    async def purge(self, criteria: Criteria) -> int:
+        """Remove the lines that a search with these criteria would find; how many there were."""
+
 
 class Metrics(Protocol):
     """Measurements of task runs."""
@@ -232,6 +235,15 @@ class Metrics(Protocol):
 
     async def delete(self, execution_id: str) -> int:
         """Remove the measurements of an execution; how many there were."""
+
+    async def of_flow(self, key: FlowKey, name: str, *, task_id: str | None = None) -> list[Metric]:
+        """Measurements of one name that executions of a flow made, in order of arrival."""
+
+    async def names(self, key: FlowKey, task_id: str | None = None) -> list[str]:
+        """Names of the measurements of a flow, or of one task of it, sorted."""
+
+    async def tasks(self, key: FlowKey) -> list[str]:
+        """Tasks of a flow that have measured something, sorted."""
 
 
 class Kv(Protocol):
@@ -256,8 +268,30 @@ class Kv(Protocol):
     async def search(self, search: Search, now: datetime) -> Page[KvEntry]:
         """Live ones. Fields: q, namespace, updated, expirationDate; columns: key, namespace, updateDate."""
 
-    async def purge(self, now: datetime) -> int:
-        """Remove expired entries; how many there were."""
+    async def purge(self, now: datetime, most: int = 1_000) -> int:
+        """Remove up to so many expired entries with all their versions; how many there were."""
+
+    async def versions(self) -> list[KvVersion]:
+        """Every version of every entry, by namespace, key and version."""
+
+    async def remove_versions(self, versions: Sequence[KvVersion]) -> int:
+        """Remove versions for good, be they present or past; how many there were."""
+
+
+class SecretValues(Protocol):
+    """Secrets of namespaces. What is stored here is encrypted; nobody here can read it."""
+
+    async def get(self, namespace: str, key: str) -> StoredSecret | None:
+        """Exactly this key of exactly this namespace."""
+
+    async def put(self, *secrets: StoredSecret) -> None:
+        """Write secrets, new or changed, in one transaction."""
+
+    async def delete(self, namespace: str, key: str) -> bool:
+        """Remove a secret; False when there was none."""
+
+    async def all(self) -> list[StoredSecret]:
+        """Every secret, by namespace and key."""
 
 
 class Triggers(Protocol):
@@ -343,6 +377,8 @@ class Store(Protocol):
     @property
     def kv(self) -> Kv: ...
     @property
+    def secrets(self) -> SecretValues: ...
+    @property
     def triggers(self) -> Triggers: ...
 
     async def commit(self, batch: Batch) -> list[int]:
@@ -367,5 +403,5 @@ class Store(Protocol):
 
 __all__ = [
     "AllOf", "AnyOf", "Condition", "Criteria", "Events", "ExecutionKind", "Executions", "Flows", "Jobs", "Kv",
-    "Logs", "Metrics", "Order", "Page", "Search", "State", "Store", "StoredLine", "Timers", "Triggers",
+    "Logs", "Metrics", "Order", "Page", "Search", "SecretValues", "State", "Store", "StoredLine", "Timers", "Triggers",
 ]  # fmt: skip

@@ -141,6 +141,31 @@ CREATE TABLE kv (
 
 CREATE INDEX kv_expiring ON kv (expires_at) WHERE expires_at IS NOT NULL;
 
+CREATE TABLE kv_versions (
+	namespace TEXT NOT NULL,
+	"key" TEXT NOT NULL,
+	type TEXT NOT NULL,
+	value TEXT NOT NULL,
+	description TEXT,
+	version INTEGER NOT NULL,
+	created_at BIGINT NOT NULL,
+	updated_at BIGINT NOT NULL,
+	expires_at BIGINT,
+	PRIMARY KEY (namespace, "key", version)
+)
+ WITHOUT ROWID;
+
+CREATE TABLE secrets (
+	namespace TEXT NOT NULL,
+	"key" TEXT NOT NULL,
+	value TEXT NOT NULL,
+	description TEXT,
+	tags TEXT NOT NULL,
+	updated_at BIGINT NOT NULL,
+	PRIMARY KEY (namespace, "key")
+)
+ WITHOUT ROWID;
+
 CREATE TABLE triggers (
 	namespace TEXT NOT NULL,
 	flow_id TEXT NOT NULL,

@@ -187,6 +187,36 @@ kv = Table(
 )
 Index("kv_expiring", kv.c.expires_at, sqlite_where=text("expires_at IS NOT NULL"))
 
+kv_versions = Table(
+    "kv_versions",
+    metadata,
+    Column("namespace", Text, nullable=False),
+    Column("key", Text, nullable=False),
+    Column("type", Text, nullable=False),
+    Column("value", Text, nullable=False),
+    Column("description", Text),
+    Column("version", Integer, nullable=False),
+    Column("created_at", BigInteger, nullable=False),
+    Column("updated_at", BigInteger, nullable=False),
+    Column("expires_at", BigInteger),
+    PrimaryKeyConstraint("namespace", "key", "version"),
+    sqlite_with_rowid=False,
+)
+"""What entries were before they were changed or removed."""
+
+secrets = Table(
+    "secrets",
+    metadata,
+    Column("namespace", Text, nullable=False),
+    Column("key", Text, nullable=False),
+    Column("value", Text, nullable=False),  # encrypted; see `secrets/cipher.py`
+    Column("description", Text),
+    Column("tags", Text, nullable=False),
+    Column("updated_at", BigInteger, nullable=False),
+    PrimaryKeyConstraint("namespace", "key"),
+    sqlite_with_rowid=False,
+)
+
 triggers = Table(
     "triggers",
     metadata,

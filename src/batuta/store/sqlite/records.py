@@ -6,12 +6,15 @@ from typing import Any
 
 import msgspec
 
+from batuta.model.flow import FlowKey
 from batuta.model.records import LogLine, Metric
 from batuta.model.task import LogLevel
-from batuta.store.port import Page, Search, StoredLine
+from batuta.store.port import Criteria, Order, Page, Search, StoredLine
 from batuta.store.sqlite import rows
 from batuta.store.sqlite.access import Access
 from batuta.store.sqlite.statements import SQL
+
+PURGED_AT_ONCE = 5_000
 
 _decode_rows = msgspec.json.Decoder(list[list[Any]]).decode
 
@@ -56,6 +59,18 @@ class SqliteLogs:
         parameters = (execution_id, least.severity, task_run_id, task_id, attempt)
         return await self._access.execute(SQL.delete_logs, parameters, slow=True)
 
+    async def purge(self, criteria: Criteria) -> int:
+        """Remove lines by the fields of a search, some thousand in one transaction; how many there were."""
+        removed = 0
+        while ids := await self._found(criteria):
+            removed += await self._access.execute(SQL.remove_logs, (rows.encode(ids).decode(),), slow=True)
+        return removed
+
+    async def _found(self, criteria: Criteria) -> list[int]:
+        search = Search(criteria=criteria, order=(Order("timestamp"),), limit=PURGED_AT_ONCE)
+        page = await self._access.search("logs", search, lambda row: rows.line_of(row).id)
+        return page.results
+
 
 class SqliteMetrics:
     """See `batuta.store.port.Metrics`."""
@@ -73,3 +88,19 @@ class SqliteMetrics:
     async def delete(self, execution_id: str) -> int:
         """Remove measurements; how many there were."""
         return await self._access.execute(SQL.delete_metrics, (execution_id,))
+
+    async def of_flow(self, key: FlowKey, name: str, *, task_id: str | None = None) -> list[Metric]:
+        """Measurements of one name that executions of a flow made, in order of arrival."""
+        parameters = (key.namespace, key.id, task_id, name)
+        [[every]] = await self._access.readers.all(SQL.metrics_of_flow, parameters)
+        return rows.decode_metrics(every)
+
+    async def names(self, key: FlowKey, task_id: str | None = None) -> list[str]:
+        """Names of the measurements of a flow, or of one task of it, sorted."""
+        parameters = (key.namespace, key.id, task_id)
+        return [name for (name,) in await self._access.readers.all(SQL.metric_names_of_flow, parameters)]
+
+    async def tasks(self, key: FlowKey) -> list[str]:
+        """Tasks of a flow that have measured something, sorted."""
+        parameters = (key.namespace, key.id)
+        return [task for (task,) in await self._access.readers.all(SQL.metric_tasks_of_flow, parameters)]

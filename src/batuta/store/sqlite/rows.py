@@ -12,7 +12,7 @@ from batuta.engine.events import AnyEvent
 from batuta.model.execution import Execution, TaskRun
 from batuta.model.flow import FlowRevision
 from batuta.model.labels import Label, Labels
-from batuta.model.records import KvEntry, KvType, LogLine, Metric
+from batuta.model.records import KvEntry, KvType, KvVersion, LogLine, Metric, StoredSecret
 from batuta.model.task import LogLevel
 from batuta.model.trigger import Firing, TriggerJob, TriggerRecord, Window
 from batuta.store.batch import Job, Timer
@@ -40,6 +40,7 @@ decode_task_run = msgspec.json.Decoder(TaskRun).decode
 decode_task_runs = msgspec.json.Decoder(list[TaskRun]).decode
 decode_event = msgspec.json.Decoder(AnyEvent).decode
 decode_metric = msgspec.json.Decoder(Metric).decode
+decode_metrics = msgspec.json.Decoder(list[Metric]).decode
 decode_trigger = msgspec.json.Decoder(TriggerRecord).decode
 decode_triggers = msgspec.json.Decoder(list[TriggerRecord]).decode
 decode_window = msgspec.json.Decoder(Window).decode
@@ -277,6 +278,39 @@ def kv_of(row: Row) -> KvEntry:
         created_at=instant(created_at),
         updated_at=instant(updated_at),
         expires_at=instant_or_none(expires_at),
+    )
+
+
+def kv_version_of(row: Row) -> KvVersion:
+    """From the columns of `all_kv_versions`."""
+    namespace, key, version, updated_at, expires_at, is_present = row
+    return KvVersion(
+        namespace, key, version, instant(updated_at), instant_or_none(expires_at), bool(is_present)
+    )
+
+
+def secret_row(secret: StoredSecret) -> Row:
+    """For `put_secret`."""
+    return (
+        secret.namespace,
+        secret.key,
+        secret.value,
+        secret.description,
+        encode(secret.tags).decode(),
+        micros(secret.updated_at),
+    )
+
+
+def secret_of(row: Row) -> StoredSecret:
+    """From the columns of `secret`."""
+    namespace, key, value, description, tags, updated_at = row
+    return StoredSecret(
+        namespace=namespace,
+        key=key,
+        value=value,
+        updated_at=instant(updated_at),
+        description=description,
+        tags=decode_labels(tags),
     )
 
 

@@ -232,7 +232,81 @@ WHERE namespace = ? AND key >= ? AND substr(key, 1, ?) = ? AND (expires_at IS NU
 
 -- name: purge_kv
 -- Keys whose time is over.
-DELETE FROM kv WHERE expires_at <= ?;
+DELETE FROM kv WHERE rowid IN (SELECT rowid FROM kv WHERE expires_at <= ?1 ORDER BY expires_at LIMIT ?2);
+
+-- name: purge_kv_versions
+-- Past versions of keys whose time is over.
+DELETE FROM kv_versions WHERE (namespace, key) IN
+    (SELECT namespace, key FROM kv WHERE expires_at <= ?1 ORDER BY expires_at LIMIT ?2);
+
+-- name: keep_kv_version
+-- The present version of a key among the past ones.
+INSERT OR REPLACE INTO kv_versions
+    (namespace, key, type, value, description, version, created_at, updated_at, expires_at)
+SELECT namespace, key, type, value, description, version, created_at, updated_at, expires_at FROM kv
+WHERE namespace = ? AND key = ?;
+
+-- name: latest_kv_version
+-- Number of the latest version of a key that was removed; 0 when there is none.
+SELECT coalesce(max(version), 0) FROM kv_versions WHERE namespace = ? AND key = ?;
+
+-- name: forget_kv_versions
+-- Versions of a key that are too old to be kept.
+DELETE FROM kv_versions WHERE namespace = ? AND key = ? AND version <= ?;
+
+-- name: all_kv_versions
+-- Every version of every key, as one JSON list.
+SELECT json_group_array(json_array(namespace, key, version, updated_at, expires_at, present))
+FROM (SELECT namespace, key, version, updated_at, expires_at, 1 AS present FROM kv
+      UNION ALL SELECT namespace, key, version, updated_at, expires_at, 0 FROM kv_versions
+      ORDER BY namespace, key, version);
+
+-- name: remove_kv_versions
+-- Past versions, given as a JSON list of namespace, key and version.
+DELETE FROM kv_versions WHERE (namespace, key, version) IN
+    (SELECT value ->> 0, value ->> 1, value ->> 2 FROM json_each(?));
+
+-- name: remove_present_kv_versions
+-- Present versions, given in the same way.
+DELETE FROM kv WHERE (namespace, key, version) IN
+    (SELECT value ->> 0, value ->> 1, value ->> 2 FROM json_each(?));
+
+-- name: secret
+-- One secret, encrypted.
+SELECT namespace, key, value, description, tags, updated_at FROM secrets WHERE namespace = ? AND key = ?;
+
+-- name: all_secrets
+-- Every secret, encrypted.
+SELECT namespace, key, value, description, tags, updated_at FROM secrets ORDER BY namespace, key;
+
+-- name: put_secret
+-- A secret, new or changed.
+INSERT INTO secrets (namespace, key, value, description, tags, updated_at) VALUES (?, ?, ?, ?, ?, ?)
+ON CONFLICT (namespace, key) DO UPDATE SET value = excluded.value, description = excluded.description,
+    tags = excluded.tags, updated_at = excluded.updated_at;
+
+-- name: remove_secret
+-- A secret.
+DELETE FROM secrets WHERE namespace = ? AND key = ?;
+
+-- name: metrics_of_flow
+-- Measurements of one name by executions of a flow, as one JSON list in order of arrival.
+SELECT CAST('[' || coalesce(group_concat(body, ','), '') || ']' AS BLOB)
+FROM (SELECT CAST(metrics.body AS TEXT) AS body FROM executions JOIN metrics ON metrics.execution_id = executions.id
+      WHERE executions.namespace = ?1 AND executions.flow_id = ?2 AND (?3 IS NULL OR metrics.task_id = ?3)
+        AND json_extract(CAST(metrics.body AS TEXT), '$.name') = ?4
+      ORDER BY metrics.id);
+
+-- name: metric_names_of_flow
+-- Names of measurements by executions of a flow.
+SELECT DISTINCT json_extract(CAST(metrics.body AS TEXT), '$.name')
+FROM executions JOIN metrics ON metrics.execution_id = executions.id
+WHERE executions.namespace = ?1 AND executions.flow_id = ?2 AND (?3 IS NULL OR metrics.task_id = ?3) ORDER BY 1;
+
+-- name: metric_tasks_of_flow
+-- Tasks of a flow that have measured something.
+SELECT DISTINCT metrics.task_id FROM executions JOIN metrics ON metrics.execution_id = executions.id
+WHERE executions.namespace = ? AND executions.flow_id = ? ORDER BY 1;
 
 -- name: metrics_of_execution
 -- Measurements of an execution, in order of arrival.
@@ -257,6 +331,10 @@ FROM (SELECT * FROM logs
 DELETE FROM logs
 WHERE execution_id = ?1 AND severity >= ?2 AND (?3 IS NULL OR task_run_id = ?3)
   AND (?4 IS NULL OR task_id = ?4) AND (?5 IS NULL OR attempt = ?5);
+
+-- name: remove_logs
+-- Log lines by their ids, given as a JSON list.
+DELETE FROM logs WHERE id IN (SELECT value FROM json_each(?));
 
 -- name: add_trigger
 -- The record of a trigger that had none.

@@ -19,6 +19,7 @@ from batuta.store.sqlite.kv import SqliteKv
 from batuta.store.sqlite.readers import Readers
 from batuta.store.sqlite.records import SqliteLogs, SqliteMetrics
 from batuta.store.sqlite.schema import prepare
+from batuta.store.sqlite.secrets import SqliteSecrets
 from batuta.store.sqlite.triggers import SqliteTriggers
 from batuta.store.sqlite.work import SqliteEvents, SqliteJobs, SqliteTimers
 
@@ -39,6 +40,7 @@ class SqliteStore:
         self.logs = SqliteLogs(access)
         self.metrics = SqliteMetrics(access)
         self.kv = SqliteKv(access)
+        self.secrets = SqliteSecrets(access)
         self.triggers = SqliteTriggers(access)
 
     async def commit(self, batch: Batch) -> list[int]:
