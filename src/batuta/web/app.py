@@ -15,6 +15,7 @@ from batuta.ports import Ports
 from batuta.settings.tree import Settings
 from batuta.web import access, front, problem
 from batuta.web.api import (
+    concurrency,
     executions,
     executions_bulk,
     executions_explain,
@@ -22,6 +23,7 @@ from batuta.web.api import (
     executions_operations,
     flows,
     flows_bulk,
+    flows_graph,
     flows_source,
     kv,
     logs,
@@ -36,8 +38,10 @@ from batuta.web.api import (
 from batuta.web.site import Site
 
 RESOURCES = [
+    concurrency,
     flows,
     flows_bulk,
+    flows_graph,
     flows_source,
     executions,
     executions_bulk,

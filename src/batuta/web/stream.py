@@ -7,7 +7,7 @@ and so does a second without one; what is sent is what the rows say, once for ea
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Collection
 from typing import Any
 
 import msgspec
@@ -15,8 +15,12 @@ from litestar.response import Stream
 
 from batuta.bus.port import ExecutionChanged, LogsWritten
 from batuta.errors import NotFound
+from batuta.model import labels
 from batuta.model.execution import Execution
+from batuta.model.flow import FlowKey
+from batuta.model.state import State
 from batuta.model.task import LogLevel
+from batuta.store.port import Condition, Search
 from batuta.web import waiting
 from batuta.web.shapes import execution as shape
 from batuta.web.shapes import records
@@ -28,6 +32,8 @@ IDLE_SECONDS = 3600.0
 """A stream in which nothing happens for so long is cut."""
 APPEAR_SECONDS = 10.0
 """How long a stream waits for its execution to exist."""
+MOST_RELATED = 1000
+"""Most executions with one correlation id that are followed."""
 LEAST_GAP_SECONDS = 0.02
 """Least time between two looks at an execution that changes all the time."""
 
@@ -88,6 +94,34 @@ async def execution_events(site: Site, execution_id: str) -> AsyncIterator[bytes
                 ticks.busy()
                 # A document that costs much to make is made less often.
                 await asyncio.sleep(max(LEAST_GAP_SECONDS, 3 * (loop.time() - began)))
+
+
+async def dependency_events(
+    site: Site, execution: Execution, keys: Collection[FlowKey]
+) -> AsyncIterator[bytes]:
+    """`start`, then `progress` or `end` for each change of an execution of one of the flows that has the same
+    correlation id, and `end-all` once all of them have ended."""
+    yield event("start", shape.stub(execution.id))
+    correlation = labels.value_of(execution.labels, labels.CORRELATION_ID) or execution.id
+    criteria = Condition("labels", "EQUALS", {labels.CORRELATION_ID: correlation})
+    async with site.watches.on(execution.id) as watch:
+        ticks = _Ticks(watch)
+        seen: dict[str, State] = {}
+        async for alive in ticks:
+            if alive:
+                yield _KEEP_ALIVE
+                continue
+            page = await site.ports.store.executions.search(Search(criteria=criteria, limit=MOST_RELATED))
+            related = [each for each in page.results if each.flow_key in keys]
+            for each in related:
+                state = each.state.current
+                if seen.get(each.id) is not state:
+                    seen[each.id] = state
+                    yield event("end" if each.is_ended else "progress", shape.status(each, site.now()))
+                    ticks.busy()
+            if all(each.settled for each in related):
+                yield event("end-all", shape.stub(execution.id))
+                return
 
 
 class LogFilter(msgspec.Struct, frozen=True):

@@ -266,22 +266,6 @@ async def deprecated(request: Request[Any, Any, Any], site: GivenSite) -> list[J
     return answer
 
 
-@get("/flows/{namespace:str}/{flow_id:str}/dependencies")
-async def dependencies(namespace: FromPath[str], flow_id: FromPath[str], site: GivenSite) -> Json:
-    """Flows that this one starts."""
-    stored = site.parsed(await site.need_latest(FlowKey(namespace, flow_id)))
-    uid = f"main_{namespace}_{flow_id}"
-    nodes, edges = {}, []
-    for each in () if stored.flow is None else stored.flow.walk():
-        target, of = each.properties.get("flowId"), each.properties.get("namespace")
-        if isinstance(target, str) and isinstance(of, str) and "{{" not in target + of:
-            other = f"main_{of}_{target}"
-            nodes[uid] = {"uid": uid, "tenantId": "main", "namespace": namespace, "id": flow_id}
-            nodes[other] = {"uid": other, "tenantId": "main", "namespace": of, "id": target}
-            edges.append({"source": uid, "target": other, "relation": "FLOW_TASK"})
-    return {"nodes": list(nodes.values()), "edges": edges}
-
-
 ROUTES = [
     create,
     update,
@@ -297,5 +281,4 @@ ROUTES = [
     validate_task,
     validate_trigger,
     deprecated,
-    dependencies,
 ]

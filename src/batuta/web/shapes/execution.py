@@ -134,6 +134,17 @@ def stub(execution_id: str) -> Json:
     return {"id": execution_id, "deleted": False}
 
 
+def status(execution: Execution, now: datetime) -> Json:
+    """The state of an execution that belongs to another."""
+    return {
+        "executionId": execution.id,
+        "tenantId": TENANT,
+        "namespace": execution.namespace,
+        "flowId": execution.flow_id,
+        "state": state(execution.state, now),
+    }
+
+
 def latest(execution: Execution) -> Json:
     """The last execution of a flow, in short."""
     return {

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from batuta.model.flow import TENANT, FlowRevision
+from batuta.model.flow import TENANT, Flow, FlowRevision
 from batuta.model.labels import Labels
 from batuta.web.site import Stored
 
@@ -128,10 +128,12 @@ def _reduced_task(task: Any) -> Json:
 
 def find_task(stored: Stored, task_id: str) -> Any:
     """A task by id as written in the document, at whatever depth; None when there is none."""
-    document = {} if stored.flow is None else stored.flow.document
-    return next(
-        (task for task in _walk([document.get(name) for name in _TASK_LISTS]) if task["id"] == task_id), None
-    )
+    return None if stored.flow is None else written_tasks(stored.flow).get(task_id)
+
+
+def written_tasks(flow: Flow) -> dict[str, Json]:
+    """Every task as written in the document, at whatever depth, by id."""
+    return {task["id"]: task for task in _walk([flow.document.get(name) for name in _TASK_LISTS])}
 
 
 def _walk(value: Any) -> Any:
