@@ -38,6 +38,9 @@ COMMANDS = {
     "trigger": Entry(
         "batuta.cli.trigger:trigger", "Look at triggers of a server, and switch them on and off."
     ),
+    "namespace": Entry(
+        "batuta.cli.namespace:namespace", "Look at namespaces of a server, and manage their files."
+    ),
     "backfill": Entry(
         "batuta.cli.backfill:backfill",
         "Start the executions that a schedule would have started in the past.",
