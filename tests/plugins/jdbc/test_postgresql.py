@@ -8,6 +8,7 @@ import pytest
 
 from batuta.model.state import State
 from batuta.model.task import LogLevel
+from batuta.plugins.jdbc.postgresql.database import run_key
 from batuta.plugins.rows import read_row
 
 
@@ -364,3 +365,21 @@ async def test_a_lost_connection_fails_the_attempt(shop, query, database):
     await shop.bench.journal.flush()
     (line,) = await shop.log(LogLevel.ERROR)
     assert line.startswith("ERROR The connection to PostgreSQL was lost: ")
+
+
+async def test_an_attempt_waits_until_an_earlier_one_of_its_task_run_is_over(shop, query, database):
+    attempt = shop.attempt(query("SELECT 1"))
+    with database.server.connect(database.name) as earlier:
+        earlier.execute("SELECT pg_advisory_lock(%s::int8)", [run_key(attempt.inputs.run.id)])
+        running = asyncio.create_task(attempt.run())
+        await asyncio.to_thread(until_somebody_waits, database)
+        assert not running.done()
+
+    async with asyncio.timeout(20):
+        assert (await running).state is State.SUCCESS
+
+
+def until_somebody_waits(database):
+    with database.server.connect(database.name) as connection:
+        while not connection.execute("SELECT 1 FROM pg_locks WHERE NOT granted").fetchone():
+            pass

@@ -47,10 +47,10 @@ from batuta.plugins.jdbc.tokens import (
         (MYSQL, "SELECT 5--1; SELECT 2 -- ;", ["SELECT 5--1", "SELECT 2 -- ;"]),
         (
             MYSQL,
-            "CREATE PROCEDURE p() BEGIN IF 1 THEN SELECT 1; END IF; CASE 1 WHEN 1 THEN SELECT 2; END CASE;"
+            "CREATE PROCEDURE p() BEGIN IF 1 THEN SELECT 1; END IF; CASE 1 WHEN 1 THEN SELECT; END CASE;"
             " WHILE 0 DO SELECT 3; END WHILE; BEGIN END; END; CALL p()",
             [
-                "CREATE PROCEDURE p() BEGIN IF 1 THEN SELECT 1; END IF; CASE 1 WHEN 1 THEN SELECT 2; END CASE;"
+                "CREATE PROCEDURE p() BEGIN IF 1 THEN SELECT 1; END IF; CASE 1 WHEN 1 THEN SELECT; END CASE;"
                 " WHILE 0 DO SELECT 3; END WHILE; BEGIN END; END",
                 "CALL p()",
             ],

@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 from msgspec import Meta
 
 from batuta.errors import TaskError
-from batuta.plugin.context import TaskLog
+from batuta.plugin.context import RunContext
 from batuta.plugin.task import RunnableTask
 from batuta.plugins.jdbc.database import Database
 
@@ -41,7 +41,7 @@ class ConnectedTask(RunnableTask, kw_only=True):
         """What follows the family's scheme in `url`."""
         return address(self.url if self.url is not None else default, self.scheme)
 
-    def open(self, log: TaskLog, folder: Path) -> Database:
+    def open(self, ctx: RunContext, folder: Path) -> Database:
         """Connect. Called in a thread; `folder` is the attempt's working directory.
 
         Raises:

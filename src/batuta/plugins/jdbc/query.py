@@ -75,7 +75,7 @@ async def _run(
     """The results of each text."""
     await task.prepare(ctx)
     folder = ctx.files.working_dir
-    session: Session[Database] = Session(lambda: task.open(ctx.log, folder))
+    session: Session[Database] = Session(lambda: task.open(ctx, folder))
 
     def work(database: Database) -> list[list[Result]]:
         statements = [database.statements(text, task.parameters) for text in texts]

@@ -12,7 +12,7 @@ from msgspec import Meta
 
 from batuta import ids
 from batuta.errors import TaskError
-from batuta.plugin.context import RunContext, TaskLog
+from batuta.plugin.context import RunContext
 from batuta.plugin.registry import plugin
 from batuta.plugin.trigger import TriggerContext
 from batuta.plugins.jdbc.connection import zone_of
@@ -79,7 +79,7 @@ class DuckDbTask(SqlTask, kw_only=True):
         if self.database_uri:
             await ctx.files.fetch(self.database_uri, ctx.files.working_dir / _DATABASE)
 
-    def open(self, log: TaskLog, folder: Path) -> Database:
+    def open(self, ctx: RunContext, folder: Path) -> Database:
         """Connect."""
         from batuta.plugins.jdbc.duckdb.database import DuckDbDatabase
 
@@ -89,7 +89,7 @@ class DuckDbTask(SqlTask, kw_only=True):
             zone=zone_of(self.time_zone_id),
             short_file_names=_WITH_FILE_NAME.search(self.sql) is not None,
         )
-        database.load(self.community_extensions, log)
+        database.load(self.community_extensions, ctx.log)
         return database
 
     async def files(self, ctx: RunContext) -> dict[str, str] | None:

@@ -41,4 +41,4 @@ class Batch(BatchTask, kw_only=True):
 
     def open_for_rows(self, ctx: RunContext, folder: Path) -> BatchDatabase:
         """Connect."""
-        return open_postgres(self, ctx.log, folder)
+        return open_postgres(self, ctx, folder)

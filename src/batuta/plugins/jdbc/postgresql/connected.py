@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
-from batuta.plugin.context import TaskLog
+from batuta.plugin.context import RunContext
 from batuta.plugins.jdbc.connection import zone_of
 from batuta.plugins.jdbc.postgresql.connecting import Security, SslMode, access
 from batuta.plugins.jdbc.url import parse
@@ -34,7 +34,7 @@ class PostgresAccess(Protocol):
         """What follows the scheme in `url`."""
 
 
-def open_postgres(task: PostgresAccess, log: TaskLog, folder: Path) -> PostgresDatabase:
+def open_postgres(task: PostgresAccess, ctx: RunContext, folder: Path) -> PostgresDatabase:
     """Connect; in a thread.
 
     Raises:
@@ -54,4 +54,4 @@ def open_postgres(task: PostgresAccess, log: TaskLog, folder: Path) -> PostgresD
     # The library is imported by whoever first connects.
     from batuta.plugins.jdbc.postgresql.database import PostgresDatabase
 
-    return PostgresDatabase(found, zone, log)
+    return PostgresDatabase(found, zone, ctx.log, run_id=ctx.identity.task_run_id)

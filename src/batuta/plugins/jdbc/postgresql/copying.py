@@ -130,7 +130,7 @@ class CopyIn(CopyTask, kw_only=True):
         await ctx.files.fetch(self.from_, path)
         statement = self.statement(self.table, "FROM STDIN")
         ctx.log.debug(f"Running {statement}")
-        session = Session(lambda: open_postgres(self, ctx.log, folder))
+        session = Session(lambda: open_postgres(self, ctx, folder))
         count = await session.run(lambda database: database.copy_in(statement, path, session.check))
         ctx.metrics.count("rows", count)
         ctx.log.info(f"Copied {count} rows into {self.table}")
@@ -168,7 +168,7 @@ class CopyOut(CopyTask, kw_only=True):
         folder = ctx.files.working_dir
         path = folder / f"copy.{'csv' if self.format is CopyFormat.CSV else 'txt'}"
         ctx.log.debug(f"Running {statement}")
-        session = Session(lambda: open_postgres(self, ctx.log, folder))
+        session = Session(lambda: open_postgres(self, ctx, folder))
         count = await session.run(lambda database: database.copy_out(statement, path, session.check))
         ctx.metrics.count("rows", count)
         ctx.log.info(f"Copied {count} rows into a file")

@@ -7,8 +7,9 @@ library. Rows are streamed: a result of any size passes in constant memory, what
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from datetime import tzinfo
+from hashlib import blake2b
 from itertools import chain, islice
 from pathlib import Path
 from typing import Any
@@ -33,12 +34,16 @@ SELECT set_config('TimeZone', %(zone)s, false),
        CASE WHEN %(path)s::text IS NULL THEN NULL ELSE set_config('search_path', %(path)s, false) END,
        to_regtype('hstore')::oid::int8
 """
+_ALONE = """
+SELECT set_config(name, '1s', false) FROM pg_settings WHERE name = 'client_connection_check_interval';
+SELECT pg_advisory_lock(%(key)s::int8)
+"""
 
 
 class PostgresDatabase:
     """An open connection. Each statement commits by itself, except within `begin`."""
 
-    def __init__(self, access: Access, zone: tzinfo, log: TaskLog) -> None:
+    def __init__(self, access: Access, zone: tzinfo, log: TaskLog, *, run_id: str) -> None:
         for name in access.unknown:
             log.debug(f"The parameter `{name}` of `url` is not known here and has no effect")
         try:
@@ -54,6 +59,7 @@ class PostgresDatabase:
         except psycopg.Error as error:
             self._connection.close()
             raise cannot_connect(error, access) from None
+        self._run_key: int | None = run_key(run_id)
         self._connection.add_notice_handler(
             lambda notice: log.debug(f"{notice.severity}: {notice.message_primary}")
         )
@@ -76,6 +82,7 @@ class PostgresDatabase:
             text = tokens.with_parameters(
                 statement, tokens.POSTGRESQL, values, lambda name: f"%({name})s", percent="%%"
             )
+        self._wait_for_others()
         cursor = self._connection.cursor()
         size = fetch_size if self._chunk else 1
         rows = cursor.stream(text.encode(), values, size=size)
@@ -101,6 +108,7 @@ class PostgresDatabase:
 
     def copy_in(self, statement: str, path: Path, check: Callable[[], None]) -> int:
         """Send a file as it is, block by block; how many rows the server has taken."""
+        self._wait_for_others()
         with self._told(statement), self._connection.cursor() as cursor, path.open("rb") as file:
             with cursor.copy(statement.encode()) as copy:
                 while block := file.read(_BLOCK_BYTES):
@@ -130,6 +138,7 @@ class PostgresDatabase:
 
     def insert(self, sql: str, rows: Sequence[Sequence[Any]]) -> int:
         """Run a statement once per row, in one go over the network."""
+        self._wait_for_others()
         statement = tokens.with_places(sql, tokens.POSTGRESQL, lambda number: f"${number}")
         with self._told(statement), closing(RawCursor(self._connection)) as cursor:
             change = self._changes(statement)
@@ -149,8 +158,21 @@ class PostgresDatabase:
             self._prepared = statement, converters(self._connection, oids)
         return self._prepared[1]
 
+    def _wait_for_others(self) -> None:
+        """Begin when no earlier attempt of this task run is at work any more.
+
+        The statement of a worker that died goes on at the server, which would make it twice at the same time.
+        So the server looks every second whether we still live, and each task run has a lock of its own.
+        """
+        if self._run_key is None:
+            return
+        key, self._run_key = self._run_key, None
+        with self._told(""), suppress(psycopg.errors.FeatureNotSupported, psycopg.errors.UndefinedFunction):
+            self._connection.execute(_ALONE, {"key": key})
+
     def begin(self) -> None:
         """Begin a transaction."""
+        self._wait_for_others()
         self._simply("BEGIN")
 
     def commit(self) -> None:
@@ -180,6 +202,11 @@ class PostgresDatabase:
             yield
         except psycopg.Error as error:
             raise (lost(error) if self._connection.broken else failed(error, statement)) from None
+
+
+def run_key(run_id: str) -> int:
+    """A task run as a number that the server can lock."""
+    return int.from_bytes(blake2b(run_id.encode(), digest_size=8).digest(), "big", signed=True)
 
 
 def _fitting(rows: Sequence[Sequence[Any]], count: int) -> Iterator[Sequence[Any]]:

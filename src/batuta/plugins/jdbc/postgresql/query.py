@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 
 import msgspec
 
-from batuta.plugin.context import RunContext, TaskLog
+from batuta.plugin.context import RunContext
 from batuta.plugin.registry import plugin
 from batuta.plugin.trigger import TriggerContext
 from batuta.plugins.jdbc.database import Database
@@ -41,9 +41,9 @@ class PostgresSqlTask(SqlTask, kw_only=True):
     ssl_key: Key = None
     ssl_key_password: KeyPassword = None
 
-    def open(self, log: TaskLog, folder: Path) -> Database:
+    def open(self, ctx: RunContext, folder: Path) -> Database:
         """Connect."""
-        return open_postgres(self, log, folder)
+        return open_postgres(self, ctx, folder)
 
 
 @plugin("io.kestra.plugin.jdbc.postgresql.Query")
