@@ -40,8 +40,6 @@ class FoundSuite(msgspec.Struct, frozen=True, kw_only=True):
 
     file: str
     suite_id: str
-    first_line: int = 1
-    """Number of the suite's first line in its file."""
     suite: Suite | None = None
     mistakes: tuple[Mistake, ...] = ()
 
@@ -159,7 +157,7 @@ class _Shelf:
 
 
 def _found(document: _Document, shelf: _Shelf) -> FoundSuite:
-    reading = read_suite(document.source)
+    reading = read_suite(document.source, first_line=document.first_line)
     suite, wrong = reading.suite, reading.violations
     if suite is not None:
         wrong = _against_flow(reading, suite, shelf)
@@ -167,7 +165,6 @@ def _found(document: _Document, shelf: _Shelf) -> FoundSuite:
     return FoundSuite(
         file=str(document.path),
         suite_id=str(data.get("id") or document.path.name) if isinstance(data, dict) else document.path.name,
-        first_line=document.first_line,
         suite=None if wrong else suite,
         mistakes=tuple(_mistake(document, each) for each in wrong),
     )

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from enum import StrEnum
+from typing import NoReturn
 
 import msgspec
 
@@ -23,12 +24,17 @@ class Reach(StrEnum):
 
     NETWORK = "network"
     PROCESSES = "processes"
+    SERVER = "server"
 
 
 SWITCHES = {Reach.NETWORK: "--allow-network", Reach.PROCESSES: "--allow-processes"}
 """Options of `batuta test` that let a test out."""
 
-_DOES = {Reach.NETWORK: "would reach the network", Reach.PROCESSES: "would start a process"}
+_DOES = {
+    Reach.NETWORK: "would reach the network, which is blocked in tests",
+    Reach.PROCESSES: "would start a process, which is blocked in tests",
+    Reach.SERVER: "would look at or change what only a server has",
+}
 
 _EVENTS = {
     "socket.connect": Reach.NETWORK,
@@ -65,16 +71,17 @@ class Needed(msgspec.Struct, frozen=True):
     @property
     def message(self) -> str:
         """What happened."""
-        return f"{self.subject} {_DOES[self.reach]}, which is blocked in tests"
+        return f"{self.subject} {_DOES[self.reach]}"
 
     @property
     def mend(self) -> str:
         """What to do about it."""
-        switch = SWITCHES[self.reach]
+        switch = SWITCHES.get(self.reach)
+        allowing = f", or allow it with `{switch}`" if switch else ""
         if self.task_id is None:
-            return f"give the task that uses it a fixture, or allow it with `{switch}`"
+            return f"give the task that uses it a fixture{allowing}"
         fixture = f"fixtures: {{tasks: [{{id: {self.task_id}, outputs: {{...}}}}]}}"
-        return f"say what it gives with `{fixture}`, or allow it with `{switch}`"
+        return f"say what it gives with `{fixture}`{allowing}"
 
 
 class Watch:
@@ -115,6 +122,20 @@ class Watch:
 
 _watch: ContextVar[Watch | None] = ContextVar("batuta_test_watch", default=None)
 _installed = False
+
+
+def refuse_server() -> NoReturn:
+    """Tell the attempt that is running that a test has no server around it.
+
+    Raises:
+        TaskError: always.
+    """
+    watch = _watch.get() or Watch(None, "this", frozenset())
+    try:
+        watch.ask(Reach.SERVER)
+    except Blocked as blocked:
+        raise TaskError(str(blocked), mend=watch.needed[-1].mend) from None
+    raise TaskError("a test has no server around it")
 
 
 @contextmanager

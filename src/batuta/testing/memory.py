@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 
 from batuta.clock import Clock
-from batuta.errors import NotFound, TaskError
+from batuta.errors import NotFound
 from batuta.model.execution import Execution
 from batuta.model.flow import Flow, FlowKey, FlowRevision
 from batuta.model.records import KvEntry, LogLine, Metric
@@ -19,6 +19,7 @@ from batuta.model.task import LogLevel
 from batuta.storage import uris
 from batuta.storage.port import StoredFile
 from batuta.store.port import StoredLine
+from batuta.testing.guard import refuse_server
 from batuta.worker.journal import Journal
 
 _CHUNK_BYTES = 256 * 1024
@@ -203,10 +204,7 @@ class MemoryExecutions:
         return found
 
     def __getattr__(self, name: str) -> Any:
-        raise TaskError(
-            "this task looks at or changes other executions, and a test has none",
-            mend="give the task a fixture that says what it finds",
-        )
+        refuse_server()
 
 
 class MemoryStore:
@@ -221,10 +219,7 @@ class MemoryStore:
         self.executions = executions
 
     def __getattr__(self, name: str) -> Any:
-        raise TaskError(
-            f"this task asks for the {name} of a server, and a test has none",
-            mend="give the task a fixture that says what it finds",
-        )
+        refuse_server()
 
 
 class GivenSecrets:

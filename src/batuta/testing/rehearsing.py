@@ -139,9 +139,7 @@ def rehearse(
 
 def off_the_loop(call: Callable[[], T]) -> T:
     """Call something that runs a loop of its own: in a thread of its own where a loop runs already."""
-    try:
-        asyncio.get_running_loop()
-    except RuntimeError:
+    if not _is_on_a_loop():
         return call()
     future: Future[T] = Future()
     context = contextvars.copy_context()
@@ -156,6 +154,14 @@ def off_the_loop(call: Callable[[], T]) -> T:
     thread.start()
     thread.join()
     return future.result()
+
+
+def _is_on_a_loop() -> bool:
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return False
+    return True
 
 
 def _ended(rehearsal: Rehearsal, ledger: Ledger) -> Rehearsed:

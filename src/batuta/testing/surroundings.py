@@ -43,7 +43,7 @@ from batuta.worker.attempt import Bench, Forms
 from batuta.worker.kv import typed
 from batuta.worker.warden import Warden
 
-_KEY = base64.b64encode(b"values of tests are not secret...").decode()
+_KEY = base64.b64encode(b"what tests seal is not kept safe").decode()
 _REFERENCES = ("kestra://", "nsfile://")
 
 

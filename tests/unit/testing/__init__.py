@@ -1,0 +1,1 @@
+"""Test suites of flows, and what runs them."""
