@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+import sys
 import threading
+from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
 from batuta.model.state import State
+from tests.support.tls import certificate
 
 LARGE = b"0123456789abcdef" * 65_536
 
@@ -27,7 +30,8 @@ class Answers(BaseHTTPRequestHandler):
             self.send_header(name.replace("_", "-"), value)
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
-        self.wfile.write(body)
+        if self.command != "HEAD":
+            self.wfile.write(body)
 
     def do_GET(self):
         length = int(self.headers.get("Content-Length", 0))
@@ -61,17 +65,28 @@ class Answers(BaseHTTPRequestHandler):
                 }
                 self.answer(body=json.dumps(heard).encode(), Content_Type="application/json", X_Tag="a")
 
-    do_POST = do_PUT = do_DELETE = do_GET
+    do_POST = do_PUT = do_DELETE = do_HEAD = do_GET
+
+
+@contextmanager
+def serving(handler, tls=None):
+    """A server on a free port; gives its address."""
+    server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
+    if tls is not None:
+        server.socket = tls.wrap_socket(server.socket, server_side=True)
+    thread = threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True)
+    thread.start()
+    try:
+        yield f"http{'s' if tls else ''}://127.0.0.1:{server.server_address[1]}"
+    finally:
+        server.shutdown()
+        server.server_close()
 
 
 @pytest.fixture
 def server():
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Answers)
-    thread = threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True)
-    thread.start()
-    yield f"http://127.0.0.1:{server.server_address[1]}"
-    server.shutdown()
-    server.server_close()
+    with serving(Answers) as address:
+        yield address
 
 
 def request(uri, **more):
@@ -249,3 +264,161 @@ async def test_a_slow_server_meets_the_timeout(shop, server):
 
     assert outcome.state is State.FAILED
     assert "ReadTimeout" in (await shop.log())[0]
+
+
+async def test_an_answer_that_is_too_large_suggests_a_download_or_another_limit(shop, server):
+    failed = await shop.run(request(f"{server}/large.csv", options={"maxContentLength": 1000}))
+    log = await shop.log()
+    allowed = await shop.run(request(f"{server}/large.csv", options={"maxContentLength": 2_000_000}))
+
+    assert (failed.state, allowed.state) == (State.FAILED, State.SUCCESS)
+    assert log[0].startswith(
+        "ERROR The answer has more than 1000 bytes\n  fix: use io.kestra.plugin.core.http.D"
+    )
+
+
+async def test_a_body_can_be_kept_encrypted(shop, server):
+    outcome = await shop.run(
+        request(
+            f"{server}/missing", options={"allowFailed": True, "logs": ["RESPONSE_BODY"]}, encryptBody=True
+        )
+    )
+
+    told, kept = outcome.told()
+    assert "body" not in told
+    assert told["encryptedBody"]["type"] == "io.kestra.datatype:aes_encrypted"
+    assert outcome.outputs["encryptedBody"] == "no such thing"
+    assert len(kept) == 1
+    assert await shop.log() == ["INFO response body: ******"]
+
+
+async def test_a_login_in_the_address_is_not_shown(shop, server):
+    address = server.replace("http://", "http://ada:s3cret@")
+
+    said = await shop.run(request(f"{address}/echo"))
+    assert said.outputs["uri"] == f"{server}/echo"
+    assert json.loads(said.outputs["body"])["headers"]["authorization"] == "Basic YWRhOnMzY3JldA=="
+    await shop.run(request("http://ada:s3cret@127.0.0.1:9/x"))
+    assert (await shop.log())[0].startswith("ERROR The call of `http://127.0.0.1:9/x` failed: ")
+
+
+async def test_logged_headers_do_not_say_who_asks(shop, server):
+    await shop.run(
+        request(
+            f"{server}/echo",
+            headers={"Authorization": "Bearer t0k", "X-Tag": "b"},
+            options={"logs": ["REQUEST_HEADERS", "REQUEST_BODY", "RESPONSE_HEADERS"]},
+            body="hello",
+            method="POST",
+        )
+    )
+
+    asked, body, answered = await shop.log()
+    assert "'authorization': '******'" in asked
+    assert "'x-tag': 'b'" in asked
+    assert body == "INFO request body: hello"
+    assert answered.startswith("INFO response headers: {")
+    assert "t0k" not in asked
+
+
+async def test_a_form_field_may_be_a_text_that_looks_like_a_file(shop, server):
+    said = await heard(
+        shop,
+        request(
+            f"{server}/echo",
+            method="POST",
+            contentType="multipart/form-data",
+            formData={"file": {"name": "hi.txt", "content": "hello"}, "more": {"a": [1, 2]}},
+        ),
+    )
+
+    assert 'name="file"; filename="hi.txt"' in said["body"]
+    assert '{"a":[1,2]}' in said["body"]
+
+
+async def test_digest_authentication(shop):
+    class Digest(Answers):
+        def do_GET(self):
+            given = self.headers.get("Authorization", "")
+            if given.startswith("Digest ") and 'username="u"' in given and 'realm="r"' in given:
+                self.answer(body=b"in")
+            else:
+                self.answer(401, WWW_Authenticate='Digest realm="r", nonce="n", qop="auth", algorithm=MD5')
+
+    with serving(Digest) as server:
+        auth = {"type": "DIGEST", "username": "u", "password": "p"}
+        outcome = await shop.run(request(server, options={"auth": auth}))
+
+    assert outcome.outputs["body"] == "in"
+
+
+async def test_a_proxy_carries_the_request_with_its_own_login(shop):
+    seen = []
+
+    class Proxy(Answers):
+        def do_GET(self):
+            seen.append((self.path, self.headers.get("Proxy-Authorization")))
+            self.answer(body=b"by way of a proxy")
+
+    with serving(Proxy) as proxy:
+        port = int(proxy.rpartition(":")[2])
+        where = {"type": "HTTP", "address": "127.0.0.1", "port": port, "username": "u", "password": "p"}
+        newer = await shop.run(request("http://nowhere.example/x", options={"proxy": where}))
+        older = {"proxyType": "HTTP", "proxyAddress": "127.0.0.1", "proxyPort": port}
+        await shop.run(request("http://nowhere.example/y", options=older))
+
+    assert newer.outputs["body"] == "by way of a proxy"
+    assert seen == [("http://nowhere.example/x", "Basic dTpw"), ("http://nowhere.example/y", None)]
+
+
+async def test_a_certificate_that_nobody_knows_is_refused_unless_told_otherwise(shop, tmp_path):
+    with serving(Answers, tls=certificate(tmp_path)) as server:
+        refused = await shop.run(request(f"{server}/echo"))
+        log = await shop.log()
+        trusted = await shop.run(
+            request(f"{server}/echo", options={"ssl": {"insecureTrustAllCertificates": True}})
+        )
+        older = await shop.run(request(f"{server}/echo", sslOptions={"insecureTrustAllCertificates": True}))
+
+    assert (refused.state, trusted.state, older.state) == (State.FAILED, State.SUCCESS, State.SUCCESS)
+    assert "CERTIFICATE_VERIFY_FAILED" in log[0]
+
+
+async def test_a_head_request_downloads_nothing_and_complains_not_about_the_length(shop, server):
+    outcome = await shop.run(download(f"{server}/large.csv", method="HEAD", failOnEmptyResponse=False))
+
+    assert outcome.state is State.SUCCESS, await shop.log()
+
+
+async def test_endless_redirects_are_told(shop):
+    class Round(Answers):
+        def do_GET(self):
+            self.answer(302, Location="/again")
+
+    with serving(Round) as server:
+        outcome = await shop.run(request(server))
+
+    assert outcome.state is State.FAILED
+    assert "redirects" in (await shop.log())[0].lower()
+
+
+@pytest.mark.parametrize("uri", ["nowhere", "ftp://127.0.0.1/x", "http://[::1"])
+async def test_what_is_no_address_is_told(shop, uri):
+    outcome = await shop.run(request(uri))
+
+    assert outcome.state is State.FAILED
+    assert f"`{uri}`" in (await shop.log())[0]
+
+
+async def test_a_proxy_that_needs_a_library_says_which_one(shop, monkeypatch):
+    monkeypatch.setitem(sys.modules, "socksio", None)
+
+    outcome = await shop.run(
+        request("http://nowhere.example", options={"proxy": {"type": "SOCKS", "address": "h", "port": 1}})
+    )
+
+    assert outcome.state is State.FAILED
+    assert await shop.log() == [
+        "ERROR `a SOCKS proxy` needs an optional library that is not installed\n"
+        "  fix: run `pip install 'batuta[socks]'`"
+    ]

@@ -37,6 +37,7 @@ TYPES: dict[str, str] = {
     "io.kestra.plugin.core.flow.Sleep": "batuta.plugins.core.flow.sleep:Sleep",
     "io.kestra.plugin.core.http.Download": "batuta.plugins.core.http.download:Download",
     "io.kestra.plugin.core.http.Request": "batuta.plugins.core.http.request:Request",
+    "io.kestra.plugin.core.http.SseRequest": "batuta.plugins.core.http.sse_request:SseRequest",
     "io.kestra.plugin.core.http.Trigger": "batuta.plugins.core.http.trigger:Trigger",
     "io.kestra.plugin.core.kv.Delete": "batuta.plugins.core.kv.delete:Delete",
     "io.kestra.plugin.core.kv.Get": "batuta.plugins.core.kv.get:Get",

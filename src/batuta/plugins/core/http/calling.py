@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import importlib
+import logging
+import re
 import ssl
 import sys
 from collections.abc import AsyncIterator
@@ -17,7 +19,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import msgspec
 from msgspec import Meta
 
-from batuta.errors import TaskError
+from batuta.errors import MissingExtra, TaskError
 from batuta.plugin.context import RunContext
 from batuta.plugin.converters import as_text
 from batuta.plugin.task import RunnableTask
@@ -25,8 +27,19 @@ from batuta.plugin.task import RunnableTask
 if TYPE_CHECKING:
     import httpx
 
+MOST_CONTENT_BYTES = 10 * 1024 * 1024
+"""Most bytes of an answer that becomes an output, where `options.maxContentLength` says nothing else."""
 _READ_SECONDS = 300.0
 _CONNECT_SECONDS = 10.0
+_SHOWN_AS_STARS = frozenset({"authorization", "cookie", "proxy-authorization", "set-cookie"})
+_FILES = ("kestra://", "nsfile://")
+"""What a form field begins with that is uploaded as a file."""
+
+
+class Unreachable(TaskError):
+    """Nobody answers."""
+
+    code = "task.unreachable"
 
 
 class ProxyType(StrEnum):
@@ -137,37 +150,50 @@ class HttpTask(RunnableTask):
         """The options, with what was written in older places."""
         return self.options or Options()
 
+    @property
+    def most_bytes(self) -> int:
+        """Most bytes of an answer that becomes an output."""
+        return self.effective.max_content_length or MOST_CONTENT_BYTES
+
+    def own_headers(self) -> dict[str, str]:
+        """Headers that the kind of task asks for, unless the flow sets them."""
+        return {}
+
     @asynccontextmanager
     async def exchange(self, ctx: RunContext) -> AsyncIterator[httpx.Response]:
         """Call; the answer's body has not been read.
 
         Raises:
-            TaskError: nobody answers, or the answer is a failure that is not tolerated.
+            Unreachable: nobody answers.
+            TaskError: the answer is a failure that is not tolerated.
         """
         httpx = await asyncio.to_thread(library)
         options, address = self.effective, self.uri.strip().replace(" ", "%20")
+        shown = without_login(address)
         try:
             async with client(options, self.ssl_options) as http:
                 request = http.build_request(
                     self.method.upper(), with_params(address, self.params), **await self._content(ctx)
                 )
                 if Logged.REQUEST_HEADERS in options.logs:
-                    ctx.log.info(f"request headers: {dict(request.headers)}")
+                    ctx.log.info(f"request headers: {shown_headers(request.headers)}")
                 if Logged.REQUEST_BODY in options.logs and self.body:
                     ctx.log.info(f"request body: {self.body}")
                 answer = await http.send(request, stream=True)
                 try:
                     if Logged.RESPONSE_HEADERS in options.logs:
-                        ctx.log.info(f"response headers: {dict(answer.headers)}")
+                        ctx.log.info(f"response headers: {shown_headers(answer.headers)}")
                     await self._judge(answer)
                     yield answer
                 finally:
                     await answer.aclose()
         except httpx.InvalidURL as error:
-            raise TaskError(f"uri: `{address}` is not an address: {error}") from None
+            raise TaskError(f"uri: `{shown}` is not an address: {error}") from None
+        except (httpx.UnsupportedProtocol, httpx.TooManyRedirects) as error:
+            raise TaskError(f"The call of `{shown}` failed: {error}") from None
         except httpx.HTTPError as error:
             said = str(error) or type(error).__name__
-            raise TaskError(f"The call of `{address}` failed: {said}") from error
+            raise Unreachable(f"The call of `{shown}` failed: {said}") from error
 
     async def _judge(self, answer: httpx.Response) -> None:
         options, code = self.effective, answer.status_code
@@ -185,6 +211,7 @@ class HttpTask(RunnableTask):
     async def _content(self, ctx: RunContext) -> dict[str, Any]:
         headers = {name: as_text(value) for name, value in self.headers.items()}
         given = {name.lower() for name in headers}
+        headers |= {name: value for name, value in self.own_headers().items() if name.lower() not in given}
         if self.form_data is not None and self.content_type.startswith("multipart/"):
             headers = {name: value for name, value in headers.items() if name.lower() != "content-type"}
             return {"headers": headers, "files": await self._parts(ctx)}
@@ -203,19 +230,26 @@ class HttpTask(RunnableTask):
     async def _parts(self, ctx: RunContext) -> list[tuple[str, Any]]:
         parts: list[tuple[str, Any]] = []
         for name, value in (self.form_data or {}).items():
-            file_name, uri = None, value
-            if isinstance(value, dict) and set(value) >= {"name", "content"}:
-                file_name, uri = str(value["name"]), value["content"]
-            if isinstance(uri, str) and uri.startswith("kestra://"):
-                path = await local_copy(ctx, uri)
-                parts.append((name, (file_name or uri.rpartition("/")[2], path.open("rb"))))
+            if isinstance(value, dict) and set(value) == {"name", "content"}:
+                parts.append((name, await self._file(ctx, value["content"], as_text(value["name"]))))
+            elif isinstance(value, str) and value.startswith(_FILES):
+                parts.append((name, await self._file(ctx, value, value.rpartition("/")[2])))
             else:
                 parts.append((name, (None, as_text(value).encode())))
         return parts
 
+    async def _file(self, ctx: RunContext, content: Any, name: str) -> tuple[str, Any]:
+        """A file of a form: a stored one, or a text that is to look like one."""
+        text = as_text(content)
+        if not text.startswith(_FILES):
+            return name, text.encode()
+        return name, (await local_copy(ctx, text)).open("rb")
+
 
 def library() -> Any:
     """httpx, without its command line: that would cost more time to import than all the rest."""
+    # Its own log lines hold whole addresses, and tokens with them.
+    logging.getLogger("httpx").setLevel(logging.WARNING)
     if "httpx" not in sys.modules:
         sys.modules["httpx._main"] = None  # type: ignore[assignment]
         try:
@@ -238,16 +272,21 @@ def client(options: Options, older_ssl: Ssl | None) -> httpx.AsyncClient:
     timeout, tls = options.timeout or Timeouts(), options.ssl or older_ssl or Ssl()
     connect = timeout.connect_timeout or options.connect_timeout
     read = timeout.read_idle_timeout or options.read_idle_timeout or options.read_timeout
-    return httpx.AsyncClient(
-        timeout=httpx.Timeout(
-            _READ_SECONDS if read is None else read.total_seconds(),
-            connect=_CONNECT_SECONDS if connect is None else connect.total_seconds(),
-        ),
-        follow_redirects=options.follow_redirects,
-        verify=False if tls.insecure_trust_all_certificates else trusted(),
-        proxy=proxy_address(options),
-        auth=authentication(options),
-    )
+    try:
+        return httpx.AsyncClient(
+            timeout=httpx.Timeout(
+                _READ_SECONDS if read is None else read.total_seconds(),
+                connect=_CONNECT_SECONDS if connect is None else connect.total_seconds(),
+            ),
+            follow_redirects=options.follow_redirects,
+            verify=False if tls.insecure_trust_all_certificates else trusted(),
+            proxy=proxy_address(options),
+            # A proxy that the machine's environment names, unless the flow says to do without.
+            trust_env=options.proxy is None or options.proxy.type is not ProxyType.DIRECT,
+            auth=authentication(options),
+        )
+    except ImportError:
+        raise MissingExtra("a SOCKS proxy", "socks") from None
 
 
 def proxy_address(options: Options) -> str | None:
@@ -305,6 +344,16 @@ def with_params(address: str, params: dict[str, Any]) -> httpx.URL:
         for each in value if isinstance(value, list) else [value]:
             url = url.copy_add_param(name, as_text(each))
     return url
+
+
+def without_login(address: str) -> str:
+    """The address without the user and password that it may hold."""
+    return re.sub(r"(?<=//)[^/@?#]*@", "", address, count=1)
+
+
+def shown_headers(headers: httpx.Headers) -> dict[str, str]:
+    """Headers for the log: those that tell who asks are there, and not what they say."""
+    return {name: "******" if name.lower() in _SHOWN_AS_STARS else value for name, value in headers.items()}
 
 
 def header_lists(answer: httpx.Response) -> dict[str, list[str]]:

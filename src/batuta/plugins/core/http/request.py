@@ -10,10 +10,7 @@ from batuta.errors import TaskError
 from batuta.plugin import task
 from batuta.plugin.context import RunContext
 from batuta.plugin.registry import plugin
-from batuta.plugins.core.http.calling import HttpTask, Logged, header_lists
-
-MOST_BODY_BYTES = 19 * 1024 * 1024
-"""What fits into an output; larger answers are for `Download`."""
+from batuta.plugins.core.http.calling import HttpTask, Logged, header_lists, without_login
 
 
 @plugin("io.kestra.plugin.core.http.Request")
@@ -29,7 +26,9 @@ class Request(HttpTask):
     ```
     """
 
-    encrypt_body: Annotated[bool, Meta(description="Accepted; bodies are kept as they are.")] = False
+    encrypt_body: Annotated[
+        bool, Meta(description="Keep the answer encrypted, as `encryptedBody` in place of `body`.")
+    ] = False
 
     class Output(task.Output, frozen=True):
         """The answer."""
@@ -38,6 +37,9 @@ class Request(HttpTask):
         code: Annotated[int, Meta(description="Status code.")]
         headers: Annotated[dict[str, list[str]], Meta(description="Response headers.")]
         body: Annotated[str | None, Meta(description="Response body, also where it is JSON.")] = None
+        encrypted_body: Annotated[
+            str | None, Meta(description="Response body with `encryptBody`; expressions see it in the clear.")
+        ] = None
         form_data: Annotated[dict[str, Any] | None, Meta(description="The form that was sent.")] = None
 
     async def run(self, ctx: RunContext) -> Output:
@@ -46,10 +48,11 @@ class Request(HttpTask):
             body = bytearray()
             async for chunk in answer.aiter_bytes():
                 body += chunk
-                if len(body) > MOST_BODY_BYTES:
+                if len(body) > self.most_bytes:
                     raise TaskError(
-                        f"The answer has more than {MOST_BODY_BYTES} bytes",
-                        mend="use io.kestra.plugin.core.http.Download for large answers",
+                        f"The answer has more than {self.most_bytes} bytes",
+                        mend="use io.kestra.plugin.core.http.Download for large answers, or raise "
+                        "`options.maxContentLength`",
                     )
             try:
                 text = body.decode(answer.charset_encoding or self.effective.default_charset)
@@ -57,12 +60,15 @@ class Request(HttpTask):
                 raise TaskError(
                     "The answer is not text", mend="use io.kestra.plugin.core.http.Download for files"
                 ) from None
+            if self.encrypt_body:
+                ctx.hide(text)
             if Logged.RESPONSE_BODY in self.effective.logs:
                 ctx.log.info(f"response body: {text}")
             return self.Output(
-                uri=str(answer.url),
+                uri=without_login(str(answer.url)),
                 code=answer.status_code,
                 headers=header_lists(answer),
-                body=text,
+                body=None if self.encrypt_body else text,
+                encrypted_body=text if self.encrypt_body else None,
                 form_data=self.form_data,
             )

@@ -13,8 +13,8 @@ from batuta.plugin.context import RunContext
 from batuta.plugin.outputs import plain_outputs
 from batuta.plugin.registry import plugin
 from batuta.plugin.task import Template
-from batuta.plugin.trigger import Inputs, PollingTrigger
-from batuta.plugins.core.http.calling import Options, Ssl
+from batuta.plugin.trigger import Inputs, PollingTrigger, SourceDown
+from batuta.plugins.core.http.calling import Options, Ssl, Unreachable
 from batuta.plugins.core.http.request import Request
 
 
@@ -47,7 +47,9 @@ class Trigger(PollingTrigger):
     options: Annotated[Options | None, Meta(description="Timeouts, proxy, authentication.")] = None
     allow_failed: Annotated[bool | None, Meta(description="Has no effect: every answer is looked at.")] = None
     ssl_options: Annotated[Ssl | None, Meta(description="Older place of `options.ssl`.")] = None
-    encrypt_body: Annotated[bool, Meta(description="Accepted; bodies are kept as they are.")] = False
+    encrypt_body: Annotated[
+        bool, Meta(description="Keep the answer encrypted, as `encryptedBody` in place of `body`.")
+    ] = False
     inputs: Inputs = None
 
     async def poll(self, ctx: RunContext) -> dict[str, Any] | None:
@@ -64,9 +66,14 @@ class Trigger(PollingTrigger):
             content_type=self.content_type,
             options=options,
             ssl_options=self.ssl_options,
+            encrypt_body=self.encrypt_body,
         )
-        answer = await request.run(ctx)
-        response = {"statusCode": answer.code, "body": answer.body, "headers": answer.headers}
+        try:
+            answer = await request.run(ctx)
+        except Unreachable as error:
+            raise SourceDown(error.what) from error
+        body = answer.encrypted_body if self.encrypt_body else answer.body
+        response = {"statusCode": answer.code, "body": body, "headers": answer.headers}
         try:
             text = await ctx.rendered(self.response_condition, response=response)
         except expr.ExpressionError as error:
