@@ -1,4 +1,4 @@
-"""The ports of one test, in memory: files, key-value entries, secrets, flows and lines of the log."""
+"""The ports of one test, in memory: files, key-value entries, flows and lines of the log."""
 
 from __future__ import annotations
 
@@ -220,21 +220,6 @@ class MemoryStore:
 
     def __getattr__(self, name: str) -> Any:
         refuse_server()
-
-
-class GivenSecrets:
-    """See `batuta.secrets.port.Secrets`: the same for every namespace."""
-
-    def __init__(self, given: Mapping[str, str]) -> None:
-        self._given = given
-
-    async def get(self, namespace: str, key: str) -> str | None:
-        """The value, or None when the test gives none."""
-        return self._given.get(key)
-
-    async def keys(self, namespace: str) -> list[str]:
-        """Names of all secrets, sorted."""
-        return sorted(self._given)
 
 
 class MemoryJournal(Journal):

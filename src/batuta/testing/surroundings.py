@@ -21,6 +21,7 @@ from batuta.model.flow import Flow, FlowKey
 from batuta.model.records import KvEntry
 from batuta.ports import Ports
 from batuta.secrets.cipher import Cipher
+from batuta.secrets.environment import PREFIX, EnvironmentSecrets
 from batuta.settings.tree import Settings
 from batuta.storage import uris
 from batuta.store.batch import Batch
@@ -28,7 +29,6 @@ from batuta.store.port import Store
 from batuta.testing.fixtures import GuardedForms, Mocking
 from batuta.testing.guard import Blocked, Reach, Watch
 from batuta.testing.memory import (
-    GivenSecrets,
     MemoryExecutions,
     MemoryFlows,
     MemoryJournal,
@@ -126,7 +126,7 @@ class Surroundings:
             store=cast(Store, store),
             bus=LocalBus(),
             storage=self.storage,
-            secrets=GivenSecrets(fixtures.secrets),
+            secrets=_secrets(fixtures.secrets),
             cipher=cipher,
             clock=self.clock,
             inbox=self.inbox,
@@ -196,3 +196,10 @@ class Surroundings:
                 return expr.render_deep(value, self.names(), facts, self.world.options(self.clock.now()))
             except expr.MissingFact as missing:
                 facts = await self.lookups.answer(missing.fact, facts, namespace=self._flow.namespace)
+
+
+def _secrets(given: Mapping[str, str]) -> EnvironmentSecrets:
+    """Secrets that every namespace sees, as those of a server's environment."""
+    return EnvironmentSecrets(
+        {PREFIX + name: base64.b64encode(value.encode()).decode() for name, value in given.items()}
+    )
