@@ -435,3 +435,28 @@ async def test_the_flow_of_an_execution_is_reduced(hello: Api):
     assert reduced["tasks"][0] == {"id": "say", "type": "io.kestra.plugin.core.log.Log"}
     assert reduced["inputs"][0]["id"] == "who"
     assert "source" not in reduced
+
+
+async def test_a_log_may_go_to_a_file(api: Api):
+    await api.save(
+        """
+        id: filed
+        namespace: company.team
+        tasks:
+          - {id: hello, type: io.kestra.plugin.core.log.Log, message: "Hello World!", logToFile: true}
+          - id: shared
+            type: io.kestra.plugin.core.flow.WorkingDirectory
+            tasks:
+              - {id: inner, type: io.kestra.plugin.core.log.Log, message: inside, logToFile: true}
+        """
+    )
+
+    done = await api.run("company.team/filed")
+
+    runs = {run["taskId"]: run for run in done["taskRunList"]}
+    [attempt] = runs["hello"]["attempts"]
+    text = await api.call("GET", f"/executions/{done['id']}/file", params={"path": attempt["logFile"]})
+    assert text.endswith("Z INFO Hello World!\n")
+    assert runs["inner"]["attempts"][0]["logFile"].startswith("kestra:///company/team/filed/executions/")
+    lines = await api.call("GET", f"/logs/{done['id']}")
+    assert not any(line.get("taskId") in ("hello", "inner") for line in lines)

@@ -206,7 +206,11 @@ async def test_flows_that_start_each_other_are_found_on_both_sides(api: Api):
 
 async def test_executions_that_belong_together_are_followed_to_the_end(api: Api):
     await api.save(
-        "id: last\nnamespace: company.team\ntasks: [{id: l, type: io.kestra.plugin.core.log.Log, message: x}]\n"
+        """
+        id: last
+        namespace: company.team
+        tasks: [{id: l, type: io.kestra.plugin.core.log.Log, message: x}]
+        """
     )
     await api.save(
         """

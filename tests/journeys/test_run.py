@@ -268,3 +268,29 @@ def test_a_reader_that_goes_away_is_no_reason_for_a_traceback(write):
         program.wait(PATIENCE_SECONDS)
 
     assert told == ""
+
+
+CHECKED = (
+    LOG
+    + """
+checks:
+  - {when: "{{ inputs.name != 'nobody' }}", message: somebody is needed, style: ERROR}
+  - {when: "{{ inputs.name != 'late' }}", message: too late, behavior: FAIL_EXECUTION}
+  - {when: "{{ inputs.name != 'odd' }}", message: that is odd, style: WARNING, behavior: CREATE_EXECUTION}
+"""
+)
+
+
+def test_checks_of_the_flow_hold_here_too(write):
+    path = write(CHECKED)
+
+    blocked = batuta("run", path, "-i", "name=nobody")
+    failed = batuta("run", path, "-i", "name=late")
+    noted = batuta("run", path, "-i", "name=odd")
+
+    assert blocked.returncode == 2
+    assert "somebody is needed" in blocked.stderr
+    assert failed.returncode == 1
+    assert "too late" in failed.stdout + failed.stderr
+    assert noted.returncode == 0
+    assert "that is odd" in noted.stdout + noted.stderr

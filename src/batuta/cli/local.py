@@ -17,10 +17,14 @@ from batuta.app import running
 from batuta.bus.port import ExecutionChanged, LogsWritten
 from batuta.cli import conclusion, inputs, loading, progress
 from batuta.cli.progress import Display
+from batuta.engine import checks
 from batuta.engine.events import ExecutionCreated, KillRequested
 from batuta.engine.lifecycle import new_execution
+from batuta.engine.rules import CheckBehavior
 from batuta.engine.sealing import closed
+from batuta.engine.world import World
 from batuta.errors import Bug, InvalidRequest
+from batuta.firing.scene import with_facts
 from batuta.lookups import Lookups
 from batuta.model.execution import Execution, TaskRun
 from batuta.model.flow import Flow
@@ -78,6 +82,7 @@ async def execute(
 
     Raises:
         InvalidInputs: the inputs are wrong; nothing has run.
+        InvalidRequest: a check of the flow forbids to run with these inputs.
     """
     async with running(settings, scheduling=False) as ports:
         for each in siblings:
@@ -87,6 +92,7 @@ async def execute(
         values, secrets = await _inputs(ports, flow, given, execution_id)
         execution = new_execution(flow, id=execution_id, inputs=values, now=ports.clock.now())
         execution = closed(execution, secrets, ports.cipher.encrypt)
+        execution = await _checked(ports, flow, execution, display)
         async with _looks(ports) as look, _stopping(ports, execution_id, display):
             created = ExecutionCreated(execution_id=execution_id)
             await ports.inbox.accept(created, batch=Batch(executions={execution_id: execution}))
@@ -96,6 +102,26 @@ async def execute(
 async def _stored(ports: Ports, flow: Flow) -> Flow:
     revision = await ports.store.flows.latest(flow.key)
     return flow if revision is None else msgspec.structs.replace(flow, revision=revision.revision)
+
+
+async def _checked(ports: Ports, flow: Flow, execution: Execution, display: Display) -> Execution:
+    """The execution as the checks of its flow let it begin (flow spec §14.2)."""
+    if not flow.document.get("checks"):
+        return execution
+    now, world = ports.clock.now(), World()
+    failed = await with_facts(
+        Lookups(ports),
+        flow.namespace,
+        lambda facts: checks.failed_checks(flow, execution.inputs, now=now, world=world, facts=facts),
+    )
+    match checks.verdict(failed):
+        case CheckBehavior.BLOCK_EXECUTION:
+            raise checks.refusal(failed)
+        case CheckBehavior.FAIL_EXECUTION:
+            execution = checks.failed_at_birth(execution, now)
+    for each in failed:
+        display.note(f"{each.style.lower()}: {each.message}")
+    return execution
 
 
 # Inputs

@@ -217,13 +217,16 @@ def attempt_started(run: TaskRun, at: datetime) -> tuple[Attempt, ...]:
     return (*run.attempts, Attempt(History((Moment(State.CREATED, at), Moment(State.RUNNING, at)))))
 
 
-def attempt_ended(run: TaskRun, state: State, at: datetime) -> tuple[Attempt, ...]:
+def attempt_ended(
+    run: TaskRun, state: State, at: datetime, log_file: str | None = None
+) -> tuple[Attempt, ...]:
     """The run's attempts with the last one ended; one is added when none is under way."""
     attempts = run.attempts
     if not attempts or attempts[-1].state.current.is_ended:
         attempts = attempt_started(run, at)
     last = attempts[-1]
-    return (*attempts[:-1], msgspec.structs.replace(last, state=last.state.to(state, at)))
+    ended = msgspec.structs.replace(last, state=last.state.to(state, at), log_file=log_file or last.log_file)
+    return (*attempts[:-1], ended)
 
 
 def attempt_cut(run: TaskRun, state: State, at: datetime) -> tuple[Attempt, ...]:

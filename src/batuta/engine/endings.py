@@ -22,10 +22,16 @@ ITERATION = "iteration"
 _STOPPING = ("CANCEL", "CANCELLED", "FAIL", "FAILED")
 
 
-def finish_attempt(draft: Draft, run: TaskRun, state: State, outputs: dict[str, Any] | None) -> None:
+def finish_attempt(
+    draft: Draft,
+    run: TaskRun,
+    state: State,
+    outputs: dict[str, Any] | None,
+    log_file: str | None = None,
+) -> None:
     """An attempt ended in `state`: the run is tried again, or ends (flow spec §4, §12)."""
     task = draft.ledger.outline.place(run.task_id).task
-    attempts = attempt_ended(run, state, draft.now)
+    attempts = attempt_ended(run, state, draft.now, log_file)
     changes: dict[str, Any] = {"attempts": attempts}
     if outputs is not None:
         changes["outputs"] = outputs

@@ -59,6 +59,8 @@ class TaskRunFinished(Event, frozen=True, kw_only=True):
     """The execution's new labels, from tasks that change them."""
     secrets: tuple[str, ...] = ()
     """What the attempt has seen of secrets, sealed; then the outputs that hold one are sealed as well."""
+    log_file: str | None = None
+    """Where the log of the attempt is, when its task wants it in a file."""
 
 
 class TaskRunLost(Event, frozen=True, kw_only=True):
@@ -78,7 +80,8 @@ class ChildRunReported(Event, frozen=True, kw_only=True):
     outputs: dict[str, Any] | None = None
     at: datetime
     secrets: tuple[str, ...] = ()
-    """As in `TaskRunFinished`."""
+    log_file: str | None = None
+    """Both as in `TaskRunFinished`."""
 
 
 class SubflowCreated(Event, frozen=True, kw_only=True):

@@ -109,6 +109,9 @@ class Outline:
         kind = self._kinds.get(task.type)
         if kind is None:
             kind = self._kinds[task.type] = _kind_of(load(task))
+        if kind is Kind.INLINE and task.log_to_file:
+            # Only a worker writes files.
+            return Kind.RUNNABLE
         return kind
 
     def form(self, task: Task) -> Form[Any]:

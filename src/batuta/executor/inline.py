@@ -19,7 +19,7 @@ from batuta.model.state import State
 from batuta.model.task import LogLevel
 from batuta.plugin.outputs import plain_outputs
 from batuta.plugin.reporting import Kinds, Levels
-from batuta.plugin.task import InlineTask, TaskFailed
+from batuta.plugin.task import InlineTask, TaskFailed, TaskWarned
 
 
 class InlineAttempt(Levels, Kinds):
@@ -116,6 +116,9 @@ def run_inline(attempt: InlineAttempt, ledger: Ledger, command: RunTask) -> Task
     try:
         task: InlineTask = ledger.outline.form(command.task).build(attempt.render)
         outputs = plain_outputs(task.compute(attempt))
+    except TaskWarned as warned:
+        attempt.warn(warned.message)
+        outputs, state = plain_outputs(warned.outputs), State.WARNING
     except TaskFailed as failed:
         attempt.error(failed.message)
         outputs, state = plain_outputs(failed.outputs), State.FAILED

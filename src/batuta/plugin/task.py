@@ -29,6 +29,15 @@ class TaskFailed(Exception):
         self.outputs = outputs
 
 
+class TaskWarned(Exception):
+    """A task did its work, and something about it deserves a look: it ends in WARNING, with its outputs."""
+
+    def __init__(self, message: str, outputs: Output | dict[str, Any] | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.outputs = outputs
+
+
 class RunnableTask(msgspec.Struct, kw_only=True, rename="camel"):
     """A task that does work on a worker.
 

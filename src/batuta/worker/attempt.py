@@ -19,14 +19,16 @@ from batuta.model.task import Task
 from batuta.plugin import registry
 from batuta.plugin.forms import Form
 from batuta.plugin.outputs import plain_outputs
-from batuta.plugin.task import InlineTask, RunnableTask, TaskFailed
+from batuta.plugin.task import InlineTask, RunnableTask, TaskFailed, TaskWarned
 from batuta.ports import Ports
 from batuta.settings.tree import Settings
+from batuta.storage import uris
 from batuta.worker.context import AttemptContext, AttemptIdentity, AttemptInputs
 from batuta.worker.executions import OtherExecutions
 from batuta.worker.files import AttemptFiles
 from batuta.worker.journal import Journal
 from batuta.worker.kv import NamespaceKv
+from batuta.worker.log_file import LogFile
 from batuta.worker.logs import AttemptLog, AttemptMetrics
 from batuta.worker.namespace_trees import NamespaceTrees
 from batuta.worker.process import ChildProcesses
@@ -45,6 +47,8 @@ class Outcome(msgspec.Struct, frozen=True):
     outputs: dict[str, Any] | None = None
     secrecy: Secrecy | None = None
     """What the attempt has seen of secrets; the outputs may hold some."""
+    log_file: str | None = None
+    """Where its log is kept, when the task wants it in a file."""
 
     def told(self) -> tuple[dict[str, Any] | None, tuple[str, ...]]:
         """The outputs as others may see them, and the secrets that go with them, encrypted."""
@@ -100,6 +104,7 @@ class Attempt:
         self._bench = bench
         self._shares = workspace is not None
         self._workspace = workspace or Workspace(bench.folders)
+        self._log_file = LogFile() if inputs.task.log_to_file else None
         self.context = self._make_context(number)
         self._work: asyncio.Task[Outcome] | None = None
 
@@ -124,8 +129,21 @@ class Attempt:
             raise asyncio.CancelledError
         if self._work.cancelled():
             self.context.log.error(f"Task {self.inputs.task.id} was killed")
-            return Outcome(State.KILLED)
-        return msgspec.structs.replace(self._work.result(), secrecy=self._secrecy)
+            return Outcome(State.KILLED, log_file=await self._kept_log())
+        return msgspec.structs.replace(
+            self._work.result(), secrecy=self._secrecy, log_file=await self._kept_log()
+        )
+
+    async def _kept_log(self) -> str | None:
+        """Keep the log of a task that wants it in a file; where it is."""
+        if self._log_file is None:
+            return None
+        execution, task, run = self.inputs.execution, self.inputs.task, self.inputs.run
+        uri = uris.task_file(
+            execution.namespace, execution.flow_id, execution.id, task.id, run.id,
+            f"log-{self.context.identity.attempt}.log",
+        )  # fmt: skip
+        return uri if await self._log_file.keep(self._bench.ports.storage, uri) else None
 
     def _stop(self) -> None:
         self.context.stop()
@@ -137,7 +155,7 @@ class Attempt:
         task, run_id, settings = self.inputs.task, self.inputs.run.id, self._bench.settings
         call_soon = asyncio.get_running_loop().call_soon_threadsafe
         log = AttemptLog(
-            bench.journal,
+            self._log_file or bench.journal,
             bench.ports.clock,
             execution,
             task_id=task.id,
@@ -225,6 +243,9 @@ class Attempt:
                 if timeout is None or not limit.expired():
                     raise
                 raise TaskTimeout(f"Timeout after {clock_text(timeout)}") from error
+        except TaskWarned as warning:
+            self.context.log.warn(warning.message)
+            return Outcome(State.WARNING, plain_outputs(warning.outputs))
         except TaskFailed as failure:
             self.context.log.error(failure.message)
             return Outcome(State.FAILED, plain_outputs(failure.outputs))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from typing import Protocol
 
 import msgspec
 
@@ -17,12 +18,19 @@ from batuta.worker.journal import Journal
 Mask = Callable[[str], str]
 
 
+class Sink(Protocol):
+    """What takes lines: the journal, or the file of a task that wants its log in one."""
+
+    def add(self, line: LogLine) -> None:
+        """Take a line."""
+
+
 class AttemptLog(Levels):
     """Where an attempt's lines go. May be written to from any thread."""
 
     def __init__(
         self,
-        journal: Journal,
+        sink: Sink,
         clock: Clock,
         execution: Execution,
         *,
@@ -33,7 +41,7 @@ class AttemptLog(Levels):
         most_bytes: int,
         call_soon: Callable[..., object],
     ) -> None:
-        self._journal = journal
+        self._sink = sink
         self._clock = clock
         self._least = 0 if least is None else least.severity
         self._most_bytes = most_bytes
@@ -60,9 +68,9 @@ class AttemptLog(Levels):
         message = _cut(self.mask(message), self._most_bytes)
         line = msgspec.structs.replace(self._line, at=self._clock.now(), level=level, message=message)
         if threading.get_ident() == self._home:
-            self._journal.add(line)
+            self._sink.add(line)
         else:
-            self._call_soon(self._journal.add, line)
+            self._call_soon(self._sink.add, line)
 
 
 class AttemptMetrics(Kinds):

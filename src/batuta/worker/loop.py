@@ -118,6 +118,7 @@ class Worker:
                     state=outcome.state,
                     outputs=outputs,
                     secrets=secrets,
+                    log_file=outcome.log_file,
                     at=self._ports.clock.now(),
                 )
             )

@@ -137,6 +137,7 @@ class WorkingDirectoryJob:
                 state=state,
                 outputs=outputs,
                 secrets=secrets,
+                log_file=None if outcome is None else outcome.log_file,
                 at=self._bench.ports.clock.now(),
             )
         )

@@ -10,6 +10,8 @@ import pytest
 from batuta.model.inputs import Input, InputType
 from batuta.model.state import State
 from batuta.model.task import LogLevel
+from batuta.plugin.task import TaskWarned
+from batuta.plugins.core.flow.sleep import Sleep
 from batuta.secrets.environment import EnvironmentSecrets
 from batuta.worker.attempt import clock_text
 from tests.support.workshop import seconds
@@ -179,3 +181,16 @@ async def test_a_library_that_is_not_installed_is_named_with_the_command_that_in
         "ERROR `io.kestra.plugin.jdbc.duckdb.Query` needs an optional library that is not installed\n"
         "  fix: run `pip install 'batuta[duckdb]'`"
     ]
+
+
+async def test_a_task_may_warn_and_keeps_its_outputs(shop, monkeypatch):
+    async def run(self, ctx):
+        raise TaskWarned("three rows were odd", {"rows": 3})
+
+    monkeypatch.setattr(Sleep, "run", run)
+
+    outcome = await shop.run({"type": "core.flow.Sleep", "duration": "PT1S"})
+
+    assert outcome.state is State.WARNING
+    assert outcome.outputs == {"rows": 3}
+    assert await shop.log() == ["WARN three rows were odd"]
