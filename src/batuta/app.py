@@ -22,6 +22,7 @@ from batuta.lookups import Lookups
 from batuta.ports import Ports
 from batuta.secrets.cipher import Cipher
 from batuta.secrets.environment import EnvironmentSecrets
+from batuta.secrets.stored import StoredSecrets
 from batuta.settings.tree import Settings
 from batuta.storage.local import LocalStorage
 from batuta.store.batch import Job
@@ -96,13 +97,15 @@ async def running(settings: Settings, *, scheduling: bool = True) -> AsyncIterat
         bus = LocalBus()
         storage = LocalStorage(settings.data_dir / "storage")
         inbox = ExecutorInbox(store)
+        clock = SystemClock()
+        cipher = Cipher(settings.encryption_key, settings.data_dir, settings.older_keys)
         ports = Ports(
             store=store,
             bus=bus,
             storage=storage,
-            secrets=EnvironmentSecrets(),
-            cipher=Cipher(settings.encryption_key, settings.data_dir),
-            clock=SystemClock(),
+            secrets=StoredSecrets(store.secrets, EnvironmentSecrets(), cipher, clock),
+            cipher=cipher,
+            clock=clock,
             inbox=inbox,
         )
         world = world_of(settings, ports.cipher)

@@ -150,6 +150,6 @@ async def test_secrets_are_told_by_name_only(api: Api, monkeypatch: pytest.Monke
 
     answer = await api.http.get("/api/v1/main/namespaces/company/secrets")
 
-    assert answer.json()["readOnly"] is True
+    assert answer.json()["readOnly"] is False
     assert "aGlkZGVu" not in answer.text
     assert "hidden" not in answer.text

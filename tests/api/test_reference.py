@@ -7,7 +7,7 @@ from batuta.web.app import RESOURCES
 from batuta.web.routes import PREFIX
 
 REFERENCE = Path(__file__).parents[2] / "docs" / "reference" / "rest.md"
-_ROUTE = re.compile(r"`((?:(?:GET|POST|PUT|DELETE) )+)(/[^`?]*)`")
+_ROUTE = re.compile(r"`((?:(?:GET|POST|PUT|PATCH|DELETE) )+)(/[^`?]*)`")
 
 
 def documented() -> set[tuple[str, str]]:

@@ -8,6 +8,9 @@ import logging
 import os
 from collections.abc import Mapping
 
+from batuta.errors import Conflict
+from batuta.secrets.port import SecretName
+
 PREFIX = "SECRET_"
 
 log = logging.getLogger(__name__)
@@ -34,6 +37,26 @@ class EnvironmentSecrets:
     async def keys(self, namespace: str) -> list[str]:
         """Names of all secrets, sorted."""
         return sorted(self._values)
+
+    async def names(self) -> list[SecretName]:
+        """All secrets."""
+        return [SecretName(key=key) for key in sorted(self._values)]
+
+    async def put(
+        self,
+        namespace: str,
+        key: str,
+        value: str | None,
+        *,
+        description: str | None = None,
+        tags: Mapping[str, str] | None = None,
+    ) -> None:
+        """Refuse: nobody can change the environment of a process."""
+        raise Conflict("Secrets of the environment cannot be changed here")
+
+    async def delete(self, namespace: str, key: str) -> bool:
+        """Refuse in the same way."""
+        raise Conflict("Secrets of the environment cannot be changed here")
 
 
 def _decoded(encoded: str) -> str | None:

@@ -34,10 +34,22 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
             description="Key of SECRET inputs, 16 to 32 bytes in base64; by default one kept in `data_dir`."
         ),
     ] = None
+    previous_encryption_keys: Annotated[
+        str | None,
+        Meta(description="Keys that were `encryption_key` before, joined by commas: they still read."),
+    ] = None
+    purge_expired_kv_seconds: Annotated[
+        float, Meta(ge=0, description="Seconds between two clearings of expired KV entries; 0 for never.")
+    ] = 3600.0
     recursive_rendering: Annotated[
         bool,
         Meta(description="Render results of expressions again until they stand still, as Kestra 0.x did."),
     ] = False
+
+    @property
+    def older_keys(self) -> list[str]:
+        """Encryption keys that were in use before."""
+        return [key for each in (self.previous_encryption_keys or "").split(",") if (key := each.strip())]
 
     @property
     def base_url(self) -> str:

@@ -403,5 +403,6 @@ class Store(Protocol):
 
 __all__ = [
     "AllOf", "AnyOf", "Condition", "Criteria", "Events", "ExecutionKind", "Executions", "Flows", "Jobs", "Kv",
-    "Logs", "Metrics", "Order", "Page", "Search", "SecretValues", "State", "Store", "StoredLine", "Timers", "Triggers",
+    "Logs", "Metrics", "Order", "Page", "Search", "SecretValues", "State", "Store", "StoredLine", "Timers",
+    "Triggers",
 ]  # fmt: skip

@@ -32,6 +32,7 @@ from batuta.web.api import (
     namespaces,
     namespaces_files,
     plugins,
+    secrets,
     triggers,
     webhooks,
 )
@@ -54,6 +55,7 @@ RESOURCES = [
     namespaces,
     namespaces_files,
     plugins,
+    secrets,
     triggers,
     webhooks,
     misc,

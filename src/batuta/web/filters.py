@@ -100,6 +100,7 @@ TRIGGERS = frozenset(
     }
 )
 KV = frozenset({"q", "namespace", "updated", "expirationDate"})
+SECRETS = frozenset({"q", "namespace"})
 NAMESPACES = frozenset({"q", "existingOnly"})
 
 _DATES = frozenset(

@@ -29,6 +29,11 @@ def put(path: str | Sequence[str], *, status_code: int = 200) -> Decorator:
     return litestar.put(_placed(path), status_code=status_code)
 
 
+def patch(path: str | Sequence[str], *, status_code: int = 200) -> Decorator:
+    """Serve PATCH."""
+    return litestar.patch(_placed(path), status_code=status_code)
+
+
 def get_post_put(path: str | Sequence[str], *, status_code: int = 200) -> Decorator:
     """Serve GET, POST and PUT alike."""
     methods = [HttpMethod.GET, HttpMethod.POST, HttpMethod.PUT]

@@ -72,22 +72,4 @@ async def read(namespace: FromPath[str]) -> Json:
     return {"id": namespace, "deleted": False}
 
 
-@get("/namespaces/{namespace:str}/secrets")
-async def secrets(request: Request[Any, Any, Any], namespace: FromPath[str], site: GivenSite) -> Json:
-    """Names of secrets; never their values."""
-    page = query.paging(query.of(request))
-    keys = await site.ports.secrets.keys(namespace)
-    shown = [
-        {"key": key, "namespace": namespace, "tags": []}
-        for key in keys[page.offset : page.offset + page.limit]
-    ]
-    return {"readOnly": True, "results": shown, "total": len(keys)}
-
-
-@get("/namespaces/{namespace:str}/inherited-secrets")
-async def inherited_secrets(namespace: FromPath[str], site: GivenSite) -> Json:
-    """Names of secrets that flows of a namespace can use."""
-    return {namespace: await site.ports.secrets.keys(namespace)}
-
-
-ROUTES = [search, autocomplete, read, secrets, inherited_secrets]
+ROUTES = [search, autocomplete, read]

@@ -6,6 +6,7 @@ from typing import Any
 
 from batuta import iso8601
 from batuta.model.records import KvEntry, LogLine, Metric, MetricKind
+from batuta.secrets.port import SecretName
 
 Json = dict[str, Any]
 
@@ -53,6 +54,17 @@ def metric(entry: Metric) -> Json:
         "tags": entry.tags,
         "deleted": False,
     }
+
+
+def secret(name: SecretName) -> Json:
+    """What may be told of a secret; one without a namespace is of the environment."""
+    shape: Json = {"key": name.key}
+    if name.namespace is not None:
+        shape["namespace"] = name.namespace
+    if name.description is not None:
+        shape["description"] = name.description
+    shape["tags"] = [{"key": key, "value": value} for key, value in name.tags.items()]
+    return shape
 
 
 def kv_value(entry: KvEntry) -> Json:
