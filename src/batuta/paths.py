@@ -47,6 +47,15 @@ def inside(root: Path, name: str, *, flat: bool = False) -> Path:
     return place
 
 
+def is_inside(root: Path, place: Path) -> bool:
+    """A place is below `root`, or `root` itself, once links are followed.
+
+    For names that a file system has given, which may be odd; one that a person gives goes through `inside`.
+    """
+    real_root = os.path.realpath(root)
+    return os.path.commonpath((real_root, os.path.realpath(place))) == real_root
+
+
 def checked_parts(name: str) -> list[str]:
     """The parts of a relative name, none of them dangerous on any system.
 
@@ -119,9 +128,7 @@ def _check_part(name: str, part: str) -> None:
 
 def _check_links(root: Path, place: Path, name: str) -> None:
     """Refuse a place that symbolic links put outside. `realpath` follows those that exist."""
-    real_root = os.path.realpath(root)
-    real = os.path.realpath(place)
-    if os.path.commonpath((real_root, real)) != real_root:
+    if not is_inside(root, place):
         raise _refused(name, "a symbolic link leads outside")
 
 

@@ -12,6 +12,7 @@ from batuta.cli.client import Client, output_option, print_json, print_table, sp
 from batuta.cli.lazy import Entry, LazyGroup
 from batuta.cli.main import FAILED
 from batuta.errors import AlreadyExists, BatutaError, FlowError, InvalidRequest, NotFound
+from batuta.paths import inside
 
 YAML = {"content-type": "application/x-yaml"}
 MOST_LISTED = 1000
@@ -107,8 +108,7 @@ def export(client: Client, folder: Path, namespace: str | None) -> None:
     count = 0
     with zipfile.ZipFile(io.BytesIO(content)) as archive:
         for name in archive.namelist():
-            # The last part of the name only: an archive must not write outside of the folder.
-            (folder / Path(name).name).write_bytes(archive.read(name))
+            inside(folder, name, flat=True).write_bytes(archive.read(name))
             count += 1
     click.echo(f"{count} flows written to {folder}")
 

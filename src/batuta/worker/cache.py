@@ -13,6 +13,7 @@ from typing import Any
 
 from batuta import iso8601
 from batuta.errors import TaskError
+from batuta.paths import is_inside
 from batuta.plugin.converters import as_text
 from batuta.ports import Ports
 from batuta.storage import uris
@@ -107,7 +108,7 @@ def _unpack(archive: Path, folder: Path) -> None:
     with zipfile.ZipFile(archive) as source:
         for member in source.infolist():
             place = (folder / member.filename).resolve()
-            if not place.is_relative_to(folder) or member.is_dir():
+            if not is_inside(folder, place) or member.is_dir():
                 continue
             source.extract(member, folder)
             mode = member.external_attr >> 16

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
 from batuta.errors import TaskError
+from batuta.paths import is_inside
 from batuta.plugin.context import RunContext
 from batuta.plugin.runner import Command, RunnerResult
 from batuta.plugins.scripts.engine import Engine, EngineAway
@@ -216,7 +217,7 @@ def _unpacked(archive: Path, folder: Path) -> None:
     with tarfile.open(archive) as source:
         for member in source:
             place = (folder.parent / member.name).resolve()
-            if not place.is_relative_to(folder):
+            if not is_inside(folder, place):
                 continue
             if member.isdir():
                 place.mkdir(parents=True, exist_ok=True)

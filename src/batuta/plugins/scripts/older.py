@@ -5,11 +5,14 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Annotated, Any, ClassVar
 
 from msgspec import Meta, field
 
+from batuta.errors import InvalidRequest, TaskError
+from batuta.paths import inside
 from batuta.plugin.context import RunContext
 from batuta.plugin.converters import as_text
 from batuta.plugin.registry import plugin
@@ -50,17 +53,22 @@ class OlderScript(RunnableTask):
     @classmethod
     def own_names(cls, properties: Mapping[str, Any], folder: Path) -> Mapping[str, Any]:
         """`outputFiles` and `outputDirs`: paths by name."""
-        dirs = _names(properties, "outputDirs")
-        for name in dirs:
-            (folder / name).mkdir(parents=True, exist_ok=True)
-        files = _names(properties, "outputFiles", "outputsFiles", "files")
+        dirs = _places(folder, _names(properties, "outputDirs"))
+        for place in dirs.values():
+            place.mkdir(parents=True, exist_ok=True)
+        files = _places(folder, _names(properties, "outputFiles", "outputsFiles", "files"))
         return {
-            "outputFiles": {name: str(folder / name) for name in files},
-            "outputDirs": {name: str(folder / name) for name in dirs},
+            "outputFiles": {name: str(place) for name, place in files.items()},
+            "outputDirs": {name: str(place) for name, place in dirs.items()},
         }
 
     async def run(self, ctx: RunContext) -> OlderScriptOutput:
         """Run the commands as a task of today does."""
+        for name in self.output_dirs:
+            try:
+                inside(ctx.files.working_dir, name)
+            except InvalidRequest as error:
+                raise TaskError(f"outputDirs: {error.what}", mend=error.mend) from None
         docker = self.runner is OlderRunner.DOCKER
         today = Commands(
             commands=self.commands or self.default_commands(),
@@ -107,6 +115,15 @@ def older(output: ScriptOutput) -> OlderScriptOutput:
         std_out_line_count=output.std_out_line_count,
         std_err_line_count=output.std_err_line_count,
     )
+
+
+def _places(folder: Path, names: list[str]) -> dict[str, Path]:
+    """Where files and folders lie; a name that leads elsewhere has no place, and fails the task later."""
+    places = {}
+    for name in names:
+        with suppress(InvalidRequest):
+            places[name] = inside(folder, name)
+    return places
 
 
 def _names(properties: Mapping[str, Any], *keys: str) -> list[str]:

@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 
 from batuta import ids
+from batuta.errors import InvalidRequest, TaskError
+from batuta.paths import inside
 from batuta.plugin.context import RunContext
 
 _CHUNK_BYTES = 1_048_576
@@ -19,8 +21,15 @@ async def local_copy(ctx: RunContext, uri: str) -> Path:
 
 
 def new_file(ctx: RunContext, extension: str) -> Path:
-    """A path in the working directory that does not exist."""
-    return ctx.files.working_dir / (ids.random_id() + extension)
+    """A path in the working directory that does not exist.
+
+    Raises:
+        TaskError: with the extension it would be no name of a file.
+    """
+    try:
+        return inside(ctx.files.working_dir, ids.random_id() + extension, flat=True)
+    except InvalidRequest as error:
+        raise TaskError(f"extension: {error.what}", mend="give an extension such as `.csv`") from None
 
 
 def extension_of(uri: str) -> str:
