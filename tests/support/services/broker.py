@@ -7,6 +7,7 @@ import os
 import shutil
 import signal
 import socket
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -37,7 +38,7 @@ class Broker:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.port = free_port()
-        self._process: asyncio.subprocess.Process | None = None
+        self._process: subprocess.Popen[bytes] | None = None
         folder.mkdir(parents=True, exist_ok=True)
 
     def command(self) -> list[str]:
@@ -50,22 +51,25 @@ class Broker:
 
     async def start(self) -> None:
         """Start it, and wait until it answers."""
+        self._process = self._spawned()
+        async with asyncio.timeout(START_SECONDS):
+            while not await self.answers():
+                if self._process.poll() is not None:
+                    text = (self.folder / "server.log").read_text(errors="replace")[-2000:]
+                    pytest.fail(f"{self.command()[0]} did not start:\n{text}")
+                await asyncio.sleep(0.05)
+
+    def _spawned(self) -> subprocess.Popen[bytes]:
         with (self.folder / "server.log").open("ab") as log:
-            self._process = await asyncio.create_subprocess_exec(
-                *self.command(),
+            return subprocess.Popen(
+                self.command(),
                 cwd=self.folder,
                 env={**os.environ, **self.environment()},
-                stdin=asyncio.subprocess.DEVNULL,
+                stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
                 start_new_session=True,
             )
-        async with asyncio.timeout(START_SECONDS):
-            while not await self.answers():
-                if self._process.returncode is not None:
-                    text = (self.folder / "server.log").read_text(errors="replace")[-2000:]
-                    pytest.fail(f"{self.command()[0]} did not start:\n{text}")
-                await asyncio.sleep(0.05)
 
     async def answers(self) -> bool:
         """It takes connections."""
@@ -86,12 +90,11 @@ class Broker:
 
     async def _end(self, how: signal.Signals) -> None:
         process, self._process = self._process, None
-        if process is None or process.returncode is not None:
+        if process is None or process.poll() is not None:
             return
         os.killpg(process.pid, how)
         try:
-            async with asyncio.timeout(15):
-                await process.wait()
-        except TimeoutError:
+            await asyncio.to_thread(process.wait, 15)
+        except subprocess.TimeoutExpired:
             os.killpg(process.pid, signal.SIGKILL)
-            await process.wait()
+            await asyncio.to_thread(process.wait)

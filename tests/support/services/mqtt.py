@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import getpass
 from pathlib import Path
 
 from tests.support.services.broker import Broker, program
@@ -19,6 +20,7 @@ class MqttBroker(Broker):
             f"persistence_location {folder}/\n"
             "autosave_interval 1\n"
             "autosave_on_changes true\n"
+            f"user {getpass.getuser()}\n"
         )
 
     @property

@@ -1,0 +1,1 @@
+"""Messages of AMQP brokers such as RabbitMQ."""

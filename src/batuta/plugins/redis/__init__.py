@@ -1,0 +1,1 @@
+"""Keys, lists and channels of Redis."""
