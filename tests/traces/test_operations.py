@@ -224,6 +224,47 @@ def test_exit_ends_everything_around_it():
     assert done.runs == {"first": "SUCCESS", "i": "WARNING", "stop": "WARNING", "x": "SUCCESS"}
 
 
+def test_exit_leaves_running_tasks_alone_and_ends_what_nobody_else_would_end():
+    begun = run(
+        flow(
+            """
+            tasks:
+              - Parallel: p
+                tasks:
+                  - {Sequential: s, tasks: [on_worker, never]}
+                  - {Sequential: t, tasks: [quick, {Exit: stop, state: WARNING}]}
+            """
+        ),
+        given={"on_worker": HELD, "quick": HELD},
+    )
+    begun.release("quick")
+
+    assert begun.state is State.WARNING
+    ended = dict.fromkeys(["p", "s", "t", "stop"], "WARNING")
+    assert begun.runs == ended | {"quick": "SUCCESS", "on_worker": "RUNNING"}
+
+    begun.release("on_worker")
+    assert begun.runs == ended | {"quick": "SUCCESS", "on_worker": "SUCCESS"}
+
+
+def test_a_pause_that_cancels_leaves_no_branch_beside_it_open():
+    begun = run(
+        flow(
+            """
+            tasks:
+              - Parallel: p
+                tasks:
+                  - {Sequential: s, tasks: [{Pause: waits, pauseDuration: PT5S, behavior: CANCEL}]}
+                  - {Sequential: t, tasks: [{Pause: forever}]}
+            """
+        )
+    )
+    begun.move(seconds=6)
+
+    assert begun.state is State.CANCELLED
+    assert set(begun.runs.values()) == {"CANCELLED"}
+
+
 def test_a_lost_attempt_is_made_again():
     done = run(flow("tasks: [a, b]"), given={"a": [HELD, SUCCESS]})
     attempt = done.run("a")

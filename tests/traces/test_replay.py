@@ -69,6 +69,29 @@ def test_a_replay_from_the_last_task_keeps_what_ran_before():
     assert not {each.id for each in source.ledger.runs.values()} & set(done.ledger.runs)
 
 
+@pytest.mark.parametrize("name", ["y", "inner"])
+def test_a_replay_from_what_follows_the_end_ends_again_first(name):
+    source = run(flow("{tasks: [a], afterExecution: [x, {Sequential: s, tasks: [inner]}, y]}"))
+
+    done = replayed(source, name)
+
+    assert done.execution.settled
+    assert done.history == ["CREATED", "RUNNING", "SUCCESS", "RESTARTED", "RUNNING", "SUCCESS"]
+    assert done.runs == dict.fromkeys(["a", "x", "s", "inner", "y"], "SUCCESS")
+    assert done.attempts_of("x") == ["SUCCESS"]
+
+
+def test_marking_what_follows_the_end_keeps_what_came_before_it():
+    done = run(flow("{tasks: [a], afterExecution: [x, y, z]}"))
+    begun = {each.task_id: each.id for each in done.ledger.runs.values()}
+
+    done.simulation.send(on.TaskRunMarked(execution_id=done.id, task_run_id=begun["y"], state=FAILED))
+
+    assert done.execution.settled
+    assert done.runs == {"a": "SUCCESS", "x": "SUCCESS", "y": "FAILED", "z": "SUCCESS"}
+    assert done.run("x").id == begun["x"]
+
+
 def test_a_replay_removes_what_came_after():
     source = run(flow("{tasks: [a, {Sequential: s, tasks: [b, c]}, d], finally: [f], afterExecution: [x]}"))
     before = source.simulation._attempts.copy()

@@ -93,6 +93,18 @@ class Ledger:
         """All runs directly below a parent, in order."""
         return [self.runs[run_id] for run_id in self._children.get(parent_id, ())]
 
+    def flowables_under_way(self) -> list[str]:
+        """Ids of flowable runs that have not ended, in order of creation."""
+        return self._in_order(self.open_flowables)
+
+    def leaves_under_way(self) -> list[str]:
+        """Ids of all other runs that have not ended, in order of creation."""
+        return self._in_order(self.open_leaves)
+
+    def _in_order(self, run_ids: set[str]) -> list[str]:
+        # The order of a set depends on the process: the same events would not give the same history.
+        return sorted(run_ids, key=lambda run_id: self.runs[run_id].ordinal)
+
     def below(self, run_id: str) -> Iterator[TaskRun]:
         """All runs below a run, parents first."""
         for child in self.children(run_id):
@@ -200,7 +212,7 @@ class Ledger:
         undo_state = self._publish_state(run)
         if run.outputs is None or (old is not None and run.outputs is old.outputs):
             return undo_state
-        undo_outputs = self._publish_outputs(run, run.outputs)
+        undo_outputs = self._publish_outputs(run, run.outputs, () if old is None else old.outputs or ())
 
         def undo() -> None:
             undo_outputs()
@@ -232,7 +244,8 @@ class Ledger:
 
         return undo
 
-    def _publish_outputs(self, run: TaskRun, outputs: dict[str, Any]) -> Undo:
+    def _publish_outputs(self, run: TaskRun, outputs: dict[str, Any], earlier: Iterable[str]) -> Undo:
+        """Show a run's outputs, and no more those `earlier` ones that it had before and has lost."""
         holder: dict[str, Any] = self.outputs
         *parents, leaf = (run.task_id, *self.value_path(run))
         for part in parents:
@@ -241,7 +254,10 @@ class Ledger:
                 below = holder[part] = {}
             holder = below
         before = holder.get(leaf)
-        holder[leaf] = {**before, **outputs} if isinstance(before, dict) else dict(outputs)
+        kept = dict(before) if isinstance(before, dict) else {}
+        for name in earlier:
+            kept.pop(name, None)
+        holder[leaf] = kept | outputs
 
         def undo() -> None:
             if before is None:

@@ -153,9 +153,9 @@ def look_again(draft: Draft) -> None:
     if draft.state is State.RESTARTED:
         draft.move_execution(State.RUNNING)
     draft.touch(None)
-    for run_id in list(draft.ledger.open_flowables):
+    for run_id in draft.ledger.flowables_under_way():
         draft.touch(run_id)
-    for run_id in list(draft.ledger.open_leaves):
+    for run_id in draft.ledger.leaves_under_way():
         run = draft.ledger.runs[run_id]
         if run.state.current in (State.CREATED, State.RESTARTED):
             place = draft.ledger.outline.place(run.task_id)

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import msgspec
 
 from batuta.engine import events as on
 from batuta.engine.draft import Draft
 from batuta.engine.operations import handler_runs
 from batuta.model import labels
+from batuta.model.execution import TaskRun
 from batuta.model.labels import Label
 from batuta.model.state import State
 
@@ -32,7 +35,8 @@ def mark(draft: Draft, event: on.TaskRunMarked) -> None:
     if run is None or not draft.execution.is_ended or not event.state.is_ended:
         return
     path = {run.id, *(ancestor.id for ancestor in ledger.ancestors(run))}
-    draft.remove([each for each in handler_runs(draft) if each.id not in path])
+    before = {each.id for place in path for each in _earlier(draft, ledger.runs[place])}
+    draft.remove([each for each in handler_runs(draft) if each.id not in path | before])
     run = ledger.runs[run.id]
     attempts = run.attempts
     if attempts:
@@ -54,3 +58,13 @@ def mark(draft: Draft, event: on.TaskRunMarked) -> None:
         draft.move(ancestor, State.RUNNING, memo=memo)
         draft.touch(ancestor.id)
     draft.touch(None)
+
+
+def _earlier(draft: Draft, run: TaskRun) -> Iterator[TaskRun]:
+    """Runs that came before a run in its own list, with what is below them."""
+    ledger = draft.ledger
+    branch = ledger.branch_of(run)
+    for sibling in ledger.children(run.parent_id):
+        if sibling.ordinal < run.ordinal and ledger.branch_of(sibling) == branch:
+            yield sibling
+            yield from ledger.below(sibling.id)

@@ -119,7 +119,7 @@ def restart(draft: Draft) -> None:
         dispatch(draft, ledger.runs[run_id])
     # Also those around which only handlers were taken away.
     draft.touch(None)
-    for run_id in list(ledger.open_flowables):
+    for run_id in ledger.flowables_under_way():
         draft.touch(run_id)
 
 
@@ -152,7 +152,7 @@ def force_run(draft: Draft) -> None:
                 leave(draft, run, State.SUCCESS, None)
         case _:
             draft.touch(None)
-            for run_id in list(draft.ledger.open_flowables):
+            for run_id in draft.ledger.flowables_under_way():
                 draft.touch(run_id)
 
 

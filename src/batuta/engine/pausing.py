@@ -6,8 +6,8 @@ from typing import Any
 
 from batuta.engine import events as on
 from batuta.engine.commands import CancelTimers
-from batuta.engine.dispatch import dispatch
-from batuta.engine.draft import Draft, attempt_ended
+from batuta.engine.dispatch import dispatch, exit_with
+from batuta.engine.draft import Draft
 from batuta.engine.endings import end_flowable
 from batuta.engine.flowables.pause import Pause, PauseBehavior
 from batuta.engine.outline import ERRORS, FINALLY, TASKS
@@ -73,14 +73,7 @@ def delay_over(draft: Draft, run: TaskRun) -> None:
         case PauseBehavior.FAIL:
             leave(draft, run, State.FAILED, None)
         case PauseBehavior.CANCEL:
-            draft.move(run, State.CANCELLED, attempts=attempt_ended(run, State.CANCELLED, draft.now))
-            for ancestor in draft.ledger.ancestors(run):
-                draft.move(
-                    ancestor, State.CANCELLED, attempts=attempt_ended(ancestor, State.CANCELLED, draft.now)
-                )
-            draft.move_execution(State.CANCELLED)
-            draft.command(CancelTimers())
-            draft.touch(None)
+            exit_with(draft, run, State.CANCELLED)
 
 
 def leave(draft: Draft, run: TaskRun, target: State, outputs: dict[str, Any] | None) -> None:
@@ -110,9 +103,9 @@ def go_on(draft: Draft, *states: State) -> None:
     """The execution runs again; everything under way is looked at."""
     draft.move_execution(*states)
     draft.touch(None)
-    for run_id in list(draft.ledger.open_flowables):
+    for run_id in draft.ledger.flowables_under_way():
         draft.touch(run_id)
-    for run_id in list(draft.ledger.open_leaves):
+    for run_id in draft.ledger.leaves_under_way():
         run = draft.ledger.runs[run_id]
         if run.state.current is State.CREATED:
             # Its delay was over while the execution was paused.
@@ -126,7 +119,7 @@ def leave_breakpoint(draft: Draft, breakpoints: tuple[Breakpoint, ...] | None) -
         return
     if breakpoints is not None:
         draft.change_execution(breakpoints=breakpoints)
-    for run_id in list(draft.ledger.open_leaves):
+    for run_id in draft.ledger.leaves_under_way():
         run = draft.ledger.runs[run_id]
         if run.state.current is State.BREAKPOINT:
             draft.move(run, State.CREATED)

@@ -120,6 +120,10 @@ def replay_from(
         for sibling in ledger.children(each.parent_id):
             if sibling.id not in path and _comes_after(outline, each, sibling):
                 gone.update(below.id for below in (sibling, *ledger.below(sibling.id)))
+    root = next(each for each in (run, *ledger.ancestors(run)) if each.parent_id is None)
+    if ledger.branch_of(root) == AFTER_EXECUTION:
+        # It runs once the execution has ended again, and is made anew then.
+        gone.update(path, (each.id for each in ledger.below(root.id)))
     kept: list[TaskRun] = []
     for other in ledger.runs.values():
         if other.id in gone or other.parent_id in gone:
