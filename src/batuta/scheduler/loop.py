@@ -48,6 +48,8 @@ MOST_DUE = 500
 """Most records that share a transaction."""
 LONGEST_SLEEP_SECONDS = 60.0
 """A clock that was set is noticed after this time."""
+RETRY_SECONDS = 1.0
+"""Seconds before something that the database refused is tried again."""
 SWEEP_SECONDS = 10.0
 """Seconds between two looks for what hints missed."""
 UNKNOWN_SECONDS = 60.0
@@ -95,16 +97,25 @@ class Scheduler:
         """Work until cancelled."""
         followed = (FlowSaved, TriggersChanged, TriggerStarted, ExecutionChanged)
         async with self._ports.bus.subscribe(*followed) as hints:
-            await self._read_flows()
-            await self._find_locks()
-            await self._unlock_ended()
-            await self.reactions.load()
-            self.ready.set()
+            while not self.ready.is_set():
+                try:
+                    await self._recover()
+                except StoreError as error:
+                    log.error("the scheduler waits for the database: %s", error)
+                    await asyncio.sleep(RETRY_SECONDS)
             async with asyncio.TaskGroup() as group:
                 group.create_task(self._tick(), name="ticks")
                 group.create_task(self._listen(hints), name="hints")
                 group.create_task(self.reactions.run(), name="reactions")
                 group.create_task(self._sweep(), name="sweep")
+
+    async def _recover(self) -> None:
+        """Look at what an earlier process left."""
+        await self._read_flows()
+        await self._find_locks()
+        await self._unlock_ended()
+        await self.reactions.load()
+        self.ready.set()
 
     # Ticks
 
@@ -119,7 +130,7 @@ class Scheduler:
                 next_due = await self._store.triggers.next_due()
             except StoreError as error:
                 log.error("the scheduler waits for the database: %s", error)
-                await asyncio.sleep(1)
+                await asyncio.sleep(RETRY_SECONDS)
                 continue
             seconds = LONGEST_SLEEP_SECONDS
             if next_due is not None:
