@@ -446,7 +446,10 @@ class Executor:
         execution = self._starting.repetition(retried)
         if await self._store.executions.get(execution.id) is None:
             flow = await self.live.flows.revision(execution.flow_key, execution.revision)
-            self._begin(execution, Ledger(execution, outline_of(flow)), this)
+            loop = execution.loop
+            outline = outline_of(flow, None if loop is None else loop.task_id)
+            outer = None if loop is None else await self.live.get(loop.execution_id)
+            self._begin(execution, Ledger(execution, outline, outer=outer), this)
 
     # When something went wrong
 
