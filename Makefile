@@ -2,6 +2,8 @@
 
 PYTHON ?= python3
 PORT ?= 8080
+SEEDS ?= 1000
+FIRST ?= 0
 BIN := .venv/bin
 
 define install
@@ -10,7 +12,7 @@ define install
 @$(PYTHON) scripts/install.py
 endef
 
-.PHONY: help run test check format lock bench clean
+.PHONY: help run test check format lock bench simulate clean
 
 help: ## list the verbs
 	@sed -n 's/^\([a-z]*\):.*## /  make \1	/p' $(MAKEFILE_LIST)
@@ -42,6 +44,10 @@ lock: ## choose the exact versions anew
 bench: ## measure the figures we promise
 	$(install) test
 	$(BIN)/python -m bench.run
+
+simulate: ## run simulated servers with faults: SEEDS=100000 FIRST=0
+	$(install) test
+	$(BIN)/python -m tests.simulation --seeds $(SEEDS) --first $(FIRST)
 
 clean: ## remove what the verbs made
 	rm -rf .venv .batuta .mypy_cache .ruff_cache .pytest_cache .import_linter_cache

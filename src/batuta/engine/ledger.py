@@ -152,10 +152,12 @@ class Ledger:
         tally.count(state, 1)
         self.runs[run.id] = run
         self._watch(run)
+        undo_withdrawal = self._withdraw(run, old)
         undo_outputs = self._publish(run, old)
 
         def undo() -> None:
             undo_outputs()
+            undo_withdrawal()
             tally.count(state, -1)
             if old is None:
                 tally.total -= 1
@@ -212,7 +214,7 @@ class Ledger:
         undo_state = self._publish_state(run)
         if run.outputs is None or (old is not None and run.outputs is old.outputs):
             return undo_state
-        undo_outputs = self._publish_outputs(run, run.outputs, () if old is None else old.outputs or ())
+        undo_outputs = self._publish_outputs(run, run.outputs)
 
         def undo() -> None:
             undo_outputs()
@@ -244,8 +246,7 @@ class Ledger:
 
         return undo
 
-    def _publish_outputs(self, run: TaskRun, outputs: dict[str, Any], earlier: Iterable[str]) -> Undo:
-        """Show a run's outputs, and no more those `earlier` ones that it had before and has lost."""
+    def _publish_outputs(self, run: TaskRun, outputs: dict[str, Any]) -> Undo:
         holder: dict[str, Any] = self.outputs
         *parents, leaf = (run.task_id, *self.value_path(run))
         for part in parents:
@@ -254,10 +255,7 @@ class Ledger:
                 below = holder[part] = {}
             holder = below
         before = holder.get(leaf)
-        kept = dict(before) if isinstance(before, dict) else {}
-        for name in earlier:
-            kept.pop(name, None)
-        holder[leaf] = kept | outputs
+        holder[leaf] = {**before, **outputs} if isinstance(before, dict) else dict(outputs)
 
         def undo() -> None:
             if before is None:
@@ -266,6 +264,19 @@ class Ledger:
                 holder[leaf] = before
 
         return undo
+
+    def _withdraw(self, run: TaskRun, old: TaskRun | None) -> Undo:
+        """Show those outputs no more that a run had and has lost, as when its subflow begins anew."""
+        if old is None or not old.outputs or old.outputs is run.outputs:
+            return _nothing
+        holder: Any = self.outputs
+        for part in (run.task_id, *self.value_path(run)):
+            holder = holder.get(part) if isinstance(holder, dict) else None
+        if not isinstance(holder, dict):
+            return _nothing
+        lost = old.outputs.keys() - (run.outputs or {}).keys()
+        withdrawn = {name: holder.pop(name) for name in lost if name in holder}
+        return lambda: holder.update(withdrawn)
 
     def value_path(self, run: TaskRun) -> list[str]:
         """The values of the loops around a run, outermost first, and its own last (flow spec §10)."""
