@@ -32,6 +32,7 @@ class Lookups:
             "secret": self._secret,
             "kv": self._kv,
             "read": self._read,
+            "stored": self._stored,
             "fileSize": self._file_size,
             "fileExists": self._file_exists,
             "isFileEmpty": self._is_file_empty,
@@ -107,6 +108,13 @@ class Lookups:
                 mend="give the file to a task as an input file instead",
             )
         return (await self._ports.storage.read(uri)).decode(errors="replace")
+
+    async def _stored(self, arguments: tuple[Any, ...], _: str, __: Execution | None) -> Any:
+        (uri,) = arguments
+        try:
+            return msgspec.json.decode(await self._ports.storage.read(uri))
+        except NotFound:
+            raise NotFound(f"The value that was moved to `{uri}` is not there any more") from None
 
     async def _file_size(
         self, arguments: tuple[Any, ...], namespace: str, execution: Execution | None

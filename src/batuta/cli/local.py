@@ -8,7 +8,7 @@ from collections import deque
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 
@@ -33,6 +33,8 @@ from batuta.ports import Ports
 from batuta.settings.tree import Settings
 from batuta.storage import uris
 from batuta.store.batch import Batch
+
+_Row = TypeVar("_Row", Execution, TaskRun)
 
 MOST_LOOKUPS = 100
 """Most outside values that the defaults of a flow's inputs may ask for."""
@@ -230,11 +232,27 @@ async def _follow(ports: Ports, execution: Execution, display: Display, changed:
         serious.extend(line for line in lines if line.level in conclusion.SERIOUS)
         display.update(snapshot, lines)
         if snapshot.over:
-            return Outcome(found, tuple(runs), tuple(serious))
+            return await _complete(ports, Outcome(found, tuple(runs), tuple(serious)))
         if snapshot.state is snapshot.state.PAUSED and not paused:
             display.note("The execution is paused. Nobody can resume it here; Ctrl-C ends it.")
         paused = snapshot.state is snapshot.state.PAUSED
         await asyncio.sleep(LINGER_SECONDS)
+
+
+async def _complete(ports: Ports, outcome: Outcome) -> Outcome:
+    """The outcome with the values that were moved to storage, which may end with the command."""
+    from batuta.storage.values import whole
+
+    async def filled(row: _Row) -> _Row:
+        outputs = await whole(ports.storage, row.outputs)
+        return row if outputs is row.outputs else msgspec.structs.replace(row, outputs=outputs)
+
+    execution = await filled(outcome.execution)
+    inputs = await whole(ports.storage, execution.inputs)
+    if inputs is not execution.inputs:
+        execution = msgspec.structs.replace(execution, inputs=inputs)
+    runs = [await filled(run) for run in outcome.runs]
+    return msgspec.structs.replace(outcome, execution=execution, runs=tuple(runs))
 
 
 class Journal:

@@ -10,7 +10,7 @@ import msgspec
 from batuta.engine.ledger import Ledger
 from batuta.engine.secret_inputs import revealed
 from batuta.engine.world import World
-from batuta.model import labels
+from batuta.model import labels, stored
 from batuta.model.execution import TaskRun
 from batuta.model.flow import TENANT
 from batuta.model.task import Task
@@ -34,6 +34,16 @@ class Names(Mapping[str, Any]):
             return None
         place = self.ledger.outline.places.get(self.run.task_id)
         return place.task if place else None
+
+    @property
+    def holds_stored(self) -> bool:
+        """A value may have to be fetched from storage before it can be used."""
+        ledger: Ledger | None = self.ledger
+        while ledger is not None:
+            if ledger.holds_stored:
+                return True
+            ledger = ledger.outer
+        return False
 
     def __getitem__(self, name: str) -> Any:
         known = self._known
@@ -83,7 +93,7 @@ def _execution(names: Names) -> dict[str, Any]:
         "state": execution.state.current.value,
     }
     if execution.outputs is not None:
-        context["outputs"] = execution.outputs
+        context["outputs"] = stored.revived(execution.outputs, names.ledger.homes)
     return context
 
 
@@ -121,7 +131,7 @@ def _parents(names: Names) -> list[dict[str, Any]] | None:
             if ancestor.iteration is not None:
                 entry["taskrun"]["iteration"] = ancestor.iteration
         if ancestor.outputs:
-            entry["outputs"] = ancestor.outputs
+            entry["outputs"] = stored.revived(ancestor.outputs, names.ledger.homes)
         parents.append(entry)
     return parents
 
@@ -141,8 +151,7 @@ def _outermost(names: Names) -> Ledger:
 
 def _inputs(names: Names) -> dict[str, Any]:
     ledger = _outermost(names)
-    inputs = ledger.execution.inputs
-    return revealed(inputs, names.world) if ledger.has_sealed_inputs else inputs
+    return revealed(ledger.inputs, names.world) if ledger.has_sealed_inputs else ledger.inputs
 
 
 def _outputs(names: Names) -> dict[str, Any]:

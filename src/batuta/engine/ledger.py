@@ -13,6 +13,7 @@ from typing import Any
 from batuta.engine.outline import Outline
 from batuta.engine.tally import NOTHING, Tally
 from batuta.errors import Bug
+from batuta.model import stored
 from batuta.model.execution import Execution, TaskRun
 from batuta.model.sealed import has_sealed
 from batuta.model.state import TASK_RUN_TRANSITIONS
@@ -34,6 +35,12 @@ class Ledger:
         self.outer = outer
         """The execution around an iteration of a Loop: its names are visible inside."""
         self.outline = outline
+        self.homes = stored.homes(execution)
+        """By what the marks of this execution's stored values are known."""
+        self.inputs: dict[str, Any] = stored.revived(execution.inputs, self.homes)
+        """What expressions see as `inputs`, secrets still encrypted."""
+        self.holds_stored = stored.holds_stored(self.inputs)
+        """A value that expressions see may be in storage."""
         self.forms: dict[str, Any] = {}
         """Run forms of flowables under way, by run id."""
         self.secrets: dict[str, str] = {}
@@ -201,11 +208,14 @@ class Ledger:
 
     def replace_execution(self, execution: Execution) -> Undo:
         """Exchange the execution's row; gives what undoes it."""
-        before = self.execution
+        before, inputs = self.execution, self.inputs
         self.execution = execution
+        if execution.inputs is not before.inputs or execution.outputs is not before.outputs:
+            self.inputs = stored.revived(execution.inputs, self.homes)
+            self.holds_stored |= stored.holds_stored(self.inputs) or bool(stored.marks(execution.outputs))
 
         def undo() -> None:
-            self.execution = before
+            self.execution, self.inputs = before, inputs
 
         return undo
 
@@ -214,7 +224,10 @@ class Ledger:
         undo_state = self._publish_state(run)
         if run.outputs is None or (old is not None and run.outputs is old.outputs):
             return undo_state
-        undo_outputs = self._publish_outputs(run, run.outputs)
+        outputs = stored.revived(run.outputs, self.homes)
+        # What a run gave is seldom in storage, and then another object than what the row keeps.
+        self.holds_stored |= outputs is not run.outputs
+        undo_outputs = self._publish_outputs(run, outputs)
 
         def undo() -> None:
             undo_outputs()

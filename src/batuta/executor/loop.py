@@ -16,6 +16,7 @@ from batuta import expr
 from batuta.bus.port import AnyHint, ExecutionChanged, JobsWaiting, LogsWritten, StopAttempts
 from batuta.engine import commands as do
 from batuta.engine import events as on
+from batuta.engine.draft import Step
 from batuta.engine.ledger import Ledger
 from batuta.engine.machine import advance
 from batuta.engine.outline import outline_of
@@ -24,16 +25,19 @@ from batuta.errors import BatutaError, FlowError, StoreError, UnstorableValue
 from batuta.executor.admissions import Admissions
 from batuta.executor.inbox import ExecutorInbox, Item
 from batuta.executor.inline import InlineAttempt, run_inline
+from batuta.executor.large_values import LargeValues
 from batuta.executor.live import Live
 from batuta.executor.plan import NEW_EXECUTION_TIMER, Aftermath, Asked, plan
 from batuta.executor.seals import Seals
 from batuta.executor.starting import Starting
 from batuta.executor.timers import Timers
 from batuta.lookups import Lookups
+from batuta.model import stored
 from batuta.model.execution import Execution
 from batuta.model.state import State
 from batuta.ports import Ports
 from batuta.storage import uris
+from batuta.storage.values import whole
 from batuta.store.batch import Batch
 
 MOST_EVENTS = 256
@@ -82,6 +86,7 @@ class Executor:
         self._seals = Seals(ports.cipher, world)
         self.live = Live(ports.store, self._seals)
         self._starting = Starting(ports, self.live.flows, self._lookups, world)
+        self._large = LargeValues(ports.storage)
         self._timers = Timers(ports.clock, inbox)
         self._admissions = Admissions(ports.store, inbox)
         self._fetching: set[asyncio.Task[None]] = set()
@@ -205,17 +210,23 @@ class Executor:
             reason = await self.live.broken(ledger)
             if reason is not None:
                 event = on.ExecutionFailed(execution_id=item.execution_id, reason=reason)
+        await self._adopt(ledger, this)
+        light = await self._large.out_of_event(event, ledger.execution)
+        ledger.holds_stored |= light is not event
+        before = ledger.execution
         if item.facts is not None:
             self._seals.learn(ledger, item.facts.secrets())
         step = advance(
             ledger,
-            self._seals.event(event, ledger),
+            self._seals.event(light, ledger),
             now=self._clock.now(),
             world=self._world,
             facts=item.facts,
             concurrency=await self.live.concurrency(ledger),
             quotas=await self.live.quotas(ledger, self._clock.now()),
         )
+        if isinstance(event, on.ExecutionCreated) or ledger.execution.outputs is not before.outputs:
+            step = await self._lighten(step, ledger)
         self._done(item, this)
         after = plan(self._seals.step(step, ledger), ledger, this.batch, self._clock.now())
         self._note(ledger, after, this)
@@ -229,6 +240,29 @@ class Executor:
             if result is not None:
                 follow.append(result)
         return follow
+
+    async def _adopt(self, ledger: Ledger, this: Round) -> None:
+        """Give the copy of an execution its own copies of what the original has in storage."""
+        if len(ledger.homes) == 1:
+            return
+        row, runs = await self._large.adopted(ledger)
+        if row is not None:
+            ledger.replace_execution(row)
+            this.batch.executions[row.id] = row
+        for run in runs:
+            ledger.put(run)
+            this.batch.task_runs[ledger.execution.id, run.ordinal] = run
+        ledger.homes = ledger.homes[:1]
+
+    async def _lighten(self, step: Step, ledger: Ledger) -> Step:
+        """Move what is too large for the execution's row to storage."""
+        if stored.is_large(ledger.execution.outputs):
+            ledger.replace_execution(self._seals.row(ledger.execution, ledger))
+        row = await self._large.out_of_row(ledger)
+        if row is None:
+            return step
+        ledger.replace_execution(row)
+        return msgspec.structs.replace(step, execution=row)
 
     def _done(self, item: Item, this: Round) -> None:
         """The item's step is part of this round: what kept the item goes with it."""
@@ -282,6 +316,8 @@ class Executor:
         return Item(
             event=event,
             execution_id=ledger.execution.id,
+            # The step that follows may ask for the same outside values.
+            facts=facts,
             lines=tuple(attempt.lines),
             metrics=tuple(attempt.measurements),
         )
@@ -390,7 +426,13 @@ class Executor:
         state, outputs = State.SUCCESS, {command.output: uri}
         try:
             await self._ports.storage.put(
-                uri, b"".join(msgspec.json.encode(row) + b"\n" for row in command.rows)
+                uri,
+                b"".join(
+                    [
+                        msgspec.json.encode(await whole(self._ports.storage, row)) + b"\n"
+                        for row in command.rows
+                    ]
+                ),
             )
         except BatutaError as error:
             log.error("rows of a task run were not stored: %s", error)

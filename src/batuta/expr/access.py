@@ -45,7 +45,7 @@ def attribute(run: Run, owner: Any, key: str, at: int, variable: str | None, pat
     if isinstance(owner, dict):
         if key in owner:
             value = owner[key]
-            return run.current(value) if run.swaps else value
+            return value if run.is_plain else run.current(value)
         prefix = ".".join((variable, *path)) + "." if variable else ""
         raise UndefinedError(key, offset=at, known=list(owner), prefix=prefix)
     if isinstance(owner, list):

@@ -55,6 +55,33 @@ def _too_big(node: tree.TooBig, names: Names) -> Evaluate:
 
 
 def _name(node: tree.Name, names: Names) -> Evaluate:
+    return _whole(_owner(node, names))
+
+
+def _attribute(node: tree.Attribute, names: Names) -> Evaluate:
+    return _whole(_owner(node, names))
+
+
+def _whole(access: Evaluate) -> Evaluate:
+    """The value itself is used, not only a member of it: nothing inside may be in storage still."""
+
+    def settle(run: Run) -> Any:
+        value = access(run)
+        return value if run.is_plain else run.settled(value)
+
+    return settle
+
+
+def _owner(node: tree.Expression, names: Names) -> Evaluate:
+    """A value of which a member is used: what else is in it may stay in storage."""
+    if isinstance(node, tree.Name):
+        return _variable(node, names)
+    if isinstance(node, tree.Attribute):
+        return _member(node, names)
+    return compile_expression(node, names)
+
+
+def _variable(node: tree.Name, names: Names) -> Evaluate:
     name, at = node.name, node.at
     if name not in names.assigned:
 
@@ -63,7 +90,7 @@ def _name(node: tree.Name, names: Names) -> Evaluate:
                 value = run.names[name]
             except KeyError:
                 raise missing_variable(run, name, at) from None
-            return run.current(value) if run.swaps else value
+            return value if run.is_plain else run.current(value)
 
         return from_context
 
@@ -74,12 +101,12 @@ def _name(node: tree.Name, names: Names) -> Evaluate:
                 value = run.names[name]
             except KeyError:
                 raise missing_variable(run, name, at) from None
-        return run.current(value) if run.swaps else value
+        return value if run.is_plain else run.current(value)
 
     return from_scope
 
 
-def _attribute(node: tree.Attribute, names: Names) -> Evaluate:
+def _member(node: tree.Attribute, names: Names) -> Evaluate:
     keys: list[tuple[str, int]] = []
     owner: tree.Expression = node
     # A run of constant keys becomes one function: `outputs.extract.uri`.
@@ -93,7 +120,7 @@ def _attribute(node: tree.Attribute, names: Names) -> Evaluate:
     if not keys:
         return _subscript(node, names)
     keys.reverse()
-    root = compile_expression(owner, names)
+    root = _owner(owner, names)
     path = tuple(key for key, _ in keys)
     places = tuple(at for _, at in keys)
     root_name = owner.name if isinstance(owner, tree.Name) else None
@@ -101,7 +128,7 @@ def _attribute(node: tree.Attribute, names: Names) -> Evaluate:
     def follow(run: Run) -> Any:
         value = root(run)
         for key in path:
-            if type(value) is dict and key in value and not run.swaps:
+            if type(value) is dict and key in value and run.is_plain:
                 value = value[key]
             else:
                 break
@@ -118,7 +145,7 @@ def _attribute(node: tree.Attribute, names: Names) -> Evaluate:
 
 
 def _subscript(node: tree.Attribute, names: Names) -> Evaluate:
-    owner = compile_expression(node.owner, names)
+    owner = _owner(node.owner, names)
     key = compile_expression(node.key, names)
     at = node.at
     owner_name = node.owner.name if isinstance(node.owner, tree.Name) else None

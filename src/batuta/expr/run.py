@@ -11,6 +11,7 @@ from batuta.expr.errors import LimitError
 from batuta.expr.facts import NO_FACTS, Fact, Facts
 from batuta.expr.kinds import Entry
 from batuta.expr.limits import Options
+from batuta.model.stored import StoredValue, holds_stored
 
 if TYPE_CHECKING:
     from random import Random
@@ -55,6 +56,8 @@ class Run:
     Scopes are one dictionary: a loop saves what its names hid and puts it back; `fresh` holds the names that
     were first set in the innermost loop and vanish with it. Filters that change a list in place (`sort`,
     `reverse`, `+`) leave the caller's list alone: `swaps` says which copy stands for it from then on.
+    `is_plain` says that a value of the context is what it looks like: no copy stands for it, and nothing in
+    it has to be fetched from storage first.
     """
 
     __slots__ = (
@@ -67,6 +70,7 @@ class Run:
         "elements",
         "facts",
         "fresh",
+        "is_plain",
         "locals",
         "names",
         "native",
@@ -74,6 +78,7 @@ class Run:
         "out",
         "render_depth",
         "steps",
+        "stored",
         "swaps",
         "template",
     )
@@ -99,6 +104,8 @@ class Run:
         self.native: list[tuple[int, Any]] | None = None
         self.out: list[str] = []
         self.swaps: dict[int, tuple[list[Any], list[Any]]] | None = None
+        self.stored: bool = getattr(names, "holds_stored", False)
+        self.is_plain = not self.stored
         self._private: set[int] | None = None
         self._counted = 0
         self._size = 0
@@ -177,9 +184,9 @@ class Run:
     def lookup(self, name: str, default: Any = None) -> Any:
         """The variable `name`, or `default`; for functions that read the context."""
         value = self.locals.get(name, MISSING)
-        if value is not MISSING:
-            return value
-        return self.names.get(name, default)
+        if value is MISSING:
+            value = self.names.get(name, default)
+        return value if self.is_plain else self.settled(value)
 
     def fact(self, kind: str, *arguments: Any) -> Any:
         """An outside value.
@@ -234,6 +241,7 @@ class Run:
         """The list to change instead of `value`: from now on every reading of `value` gives it."""
         if self._private is None or self.swaps is None:
             self._private, self.swaps = set(), {}
+            self.is_plain = False
         key = id(value)
         if key in self._private:
             return value
@@ -244,9 +252,25 @@ class Run:
         return copy
 
     def current(self, value: Any) -> Any:
-        """`value`, or the copy that stands for it."""
+        """`value`, or the copy that stands for it, or what it stands for in storage."""
+        if type(value) is StoredValue:
+            return self.fact("stored", value.uri)
         swap = self.swaps.get(id(value)) if self.swaps else None
         return swap[1] if swap else value
+
+    def settled(self, value: Any) -> Any:
+        """As `current`, and with everything inside that is in storage: for a value that is used whole."""
+        value = self.current(value)
+        return self._fetched(value) if self.stored and type(value) in (dict, list) else value
+
+    def _fetched(self, value: Any) -> Any:
+        if type(value) is StoredValue:
+            return self.fact("stored", value.uri)
+        if not holds_stored(value):
+            return value
+        if type(value) is dict:
+            return {key: self._fetched(item) for key, item in value.items()}
+        return [self._fetched(item) for item in value]
 
     def resolve(self, value: Any, level: int = 0, nodes: Nodes | None = None) -> Any:
         """`value` with every list in it replaced by the copy that stands for it."""

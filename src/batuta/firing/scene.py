@@ -12,7 +12,7 @@ from batuta.engine.outline import outline_of
 from batuta.engine.world import World
 from batuta.errors import BatutaError, FlowError
 from batuta.lookups import Lookups
-from batuta.model import labels
+from batuta.model import labels, stored
 from batuta.model.execution import Execution, TaskRun
 from batuta.model.flow import TENANT, Flow
 from batuta.plugin import condition
@@ -40,7 +40,7 @@ class Upstream:
         self.namespace = execution.namespace
         self.flow_id = execution.flow_id
         self.labels = {label.key: label.value for label in execution.labels}
-        self.outputs = execution.outputs
+        self.outputs = stored.shown(execution.outputs)
         self.runs = runs
         self.flow = flow
 

@@ -32,7 +32,7 @@ from batuta.firing.scene import (
     with_trigger,
 )
 from batuta.firing.sources import RuleSource
-from batuta.model import labels
+from batuta.model import labels, stored
 from batuta.model.execution import Execution, ExecutionKind
 from batuta.model.flow import FlowKey
 from batuta.model.state import Moment, State
@@ -257,7 +257,7 @@ class Reactions:
                 namespace=rule.key.namespace, flow_id=rule.key.flow_id, name=span.name, start=start, end=end
             )
         met = dict.fromkeys((*window.met, *span.met))
-        outputs = _merged(window.outputs, execution.outputs or {})
+        outputs = _merged(window.outputs, stored.shown(execution.outputs or {}))
         window = msgspec.structs.replace(window, met=tuple(met), outputs=outputs)
         if not all(key in met for key in span.every):
             await self._commit(self._noted(rule, occasion, None, Batch(windows=[window])))
@@ -348,7 +348,7 @@ def variables_of(upstream: Upstream) -> dict[str, Any]:
         "executionLabels": labels.nested(told),
     }
     if execution.outputs:
-        variables["outputs"] = execution.outputs
+        variables["outputs"] = stored.shown(execution.outputs)
     return variables
 
 

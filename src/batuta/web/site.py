@@ -98,6 +98,13 @@ class Site:
                 )
         raise FlowError(f"the expressions ask for more than {MOST_LOOKUPS} outside values")
 
+    async def whole(self, outputs: dict[str, Any]) -> dict[str, Any]:
+        """Outputs with what was moved to storage in its place again."""
+        from batuta.storage.values import whole
+
+        complete: dict[str, Any] = await whole(self.ports.storage, outputs)
+        return complete
+
 
 GivenSite = NamedDependency[Site]
 """How a handler asks for the site."""

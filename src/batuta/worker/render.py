@@ -43,6 +43,11 @@ class TaskNames(Mapping[str, Any]):
         self._make_own = own
         self._own: Mapping[str, Any] | None = None
 
+    @property
+    def holds_stored(self) -> bool:
+        """A value may have to be fetched from storage before it can be used."""
+        return getattr(self._base, "holds_stored", False)
+
     def __getitem__(self, name: str) -> Any:
         if name == "workingDir":
             return str(self._folder())
@@ -74,6 +79,11 @@ class _With(Mapping[str, Any]):
     def __init__(self, names: Mapping[str, Any], extra: Mapping[str, Any]) -> None:
         self._names = names
         self._extra = extra
+
+    @property
+    def holds_stored(self) -> bool:
+        """A value may have to be fetched from storage before it can be used."""
+        return getattr(self._names, "holds_stored", False)
 
     def __getitem__(self, name: str) -> Any:
         return self._extra[name] if name in self._extra else self._names[name]

@@ -185,7 +185,7 @@ async def _json_lines(chunks: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
 @get("/outputs/executions/{execution_id:str}")
 async def execution_outputs(execution_id: FromPath[str], site: GivenSite) -> Json:
     """Outputs of the flow."""
-    return (await _readable(site, execution_id)).outputs or {}
+    return await site.whole((await _readable(site, execution_id)).outputs or {})
 
 
 @get(["/outputs/tasks/{execution_id:str}", "/outputs/{execution_id:str}"])
@@ -201,7 +201,7 @@ async def task_run_outputs(execution_id: FromPath[str], task_run_id: FromPath[st
     await _readable(site, execution_id)
     for run in await site.ports.store.executions.task_runs(execution_id):
         if run.id == task_run_id:
-            return run.outputs or {}
+            return await site.whole(run.outputs or {})
     raise NotFound(f"execution `{execution_id}` has no task run `{task_run_id}`")
 
 

@@ -59,7 +59,7 @@ async def _called(
     if launch.is_refused:
         raise NotFound(f"the inputs of the webhook cannot be used: {launch.refusal}", where="inputs")
     execution = await _started(site, launch, wait=hook.wait)
-    return _answer(site, execution, hook)
+    return await _answer(site, execution, hook)
 
 
 async def _flow(site: Site, key: FlowKey) -> Flow:
@@ -170,14 +170,14 @@ async def _started(site: Site, launch: Launch, *, wait: bool) -> Execution:
         )
 
 
-def _answer(site: Site, execution: Execution, hook: Any) -> Response[bytes]:
+async def _answer(site: Site, execution: Execution, hook: Any) -> Response[bytes]:
     """What the caller hears: the execution, or with `returnOutputs` what it gave."""
     status = 200
     if hook.wait:
         has_failed = execution.state.current is State.FAILED
         status = hook.response_code or (500 if has_failed else 200)
     if hook.wait and hook.return_outputs:
-        outputs = execution.outputs or {}
+        outputs = await site.whole(execution.outputs or {})
         if hook.response_content_type == "text/plain":
             return Response(_text(outputs), status_code=status, media_type="text/plain")
         return Response(msgspec.json.encode(outputs), status_code=status, media_type="application/json")

@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from batuta import iso8601
+from batuta.model import stored
 from batuta.model.execution import Attempt, Execution, ExecutionKind, TaskRun
 from batuta.model.flow import TENANT
 from batuta.model.state import History, State
@@ -64,7 +65,8 @@ def _attempt(attempt: Attempt, now: datetime) -> Json:
 
 def _outputs(run: TaskRun) -> Json | None:
     if run.outputs is not None:
-        return run.outputs
+        outputs: Json = stored.shown(run.outputs)
+        return outputs
     return None if run.state.current in _NOT_BEGUN else {}
 
 
@@ -89,9 +91,9 @@ def _execution(execution: Execution, now: datetime, runs: Sequence[TaskRun] | No
     if runs:
         shape["taskRunList"] = [task_run(run, execution, now) for run in runs]
     if execution.inputs:
-        shape["inputs"] = execution.inputs
+        shape["inputs"] = stored.shown(execution.inputs)
     if runs is not None and execution.outputs:
-        shape["outputs"] = execution.outputs
+        shape["outputs"] = stored.shown(execution.outputs)
     if execution.labels:
         shape["labels"] = execution.labels
     if runs is not None and execution.variables:
@@ -166,7 +168,7 @@ def task_outputs(runs: Iterable[TaskRun]) -> list[Json]:
                 shape["value"] = run.value
             if run.iteration is not None:
                 shape["iteration"] = run.iteration
-            shapes.append({**shape, "inline": True})
+            shapes.append({**shape, "inline": not stored.marks(run.outputs)})
     return shapes
 
 
