@@ -11,6 +11,7 @@ import pytest
 from click.testing import CliRunner
 
 from batuta.cli.test import test as command
+from tests.docs.documents import ROOT, blocks
 
 FLOW = """\
 id: greet
@@ -340,3 +341,30 @@ def test_the_program_ends_with_the_code(folder):
     )
 
     assert (done.returncode, done.stderr) == (1, "")
+
+
+# The documentation
+
+
+def test_the_examples_pass_their_tests():
+    result = run(ROOT / "examples")
+
+    assert result.exit_code == 0, result.output
+
+
+def test_the_example_of_the_page_works(tmp_path, monkeypatch):
+    page = ROOT / "docs" / "howto" / "test-flows.md"
+    flow, suite = blocks(page, "yaml")
+    (code,) = blocks(page, "python")
+    (tmp_path / "flows").mkdir()
+    (tmp_path / "flows" / "orders.yaml").write_text(flow.text)
+    (tmp_path / "flows" / "orders.test.yaml").write_text(suite.text)
+    monkeypatch.chdir(tmp_path)
+
+    told = run("flows").output
+    names: dict = {}
+    exec(code.text, names)
+    names["test_orders_are_fetched_three_times"]()
+
+    shown = next(block.text for block in blocks(page, "") if block.text.startswith("$ batuta test"))
+    assert told.rpartition(" in ")[0] == shown.partition("\n")[2].rpartition(" in ")[0]

@@ -22,7 +22,7 @@ from batuta.engine.outline import outline_of
 from batuta.engine.quotas import window_start
 from batuta.engine.rules import CheckBehavior, QuotaUse, quotas_of
 from batuta.engine.world import World
-from batuta.errors import BatutaError, InvalidRequest, NotFound
+from batuta.errors import BatutaError, Conflict, InvalidRequest, NotFound
 from batuta.model.execution import Execution, ExecutionKind, ExecutionTrigger
 from batuta.model.flow import Flow, FlowKey
 from batuta.model.labels import QUOTA, Label, value_of
@@ -291,6 +291,8 @@ class Stage:
         try:
             if flow is None:
                 raise NotFound(f"Unable to find flow '{command.namespace}'.'{command.flow_id}'")
+            if flow.disabled:
+                raise Conflict(f"Cannot execute a flow which is disabled: {flow.key}")
             trigger = ExecutionTrigger(command.task.id, command.task.type, command.trigger)
             self._create(
                 flow,
