@@ -214,3 +214,22 @@ async def test_a_form_without_the_file_is_told_what_it_lacks(api):
     problem = await api.call("POST", BASE, params={"path": "/a"}, files={"other": ("a", b"")}, expect=422)
 
     assert "`fileContent`" in problem["detail"]
+
+
+async def test_files_of_namespaces_are_seen_through_an_execution(hello):
+    await write(hello, "/notes/a.txt", "line 1\nline 2\n")
+    await hello.call(
+        "POST", "/namespaces/other/files", params={"path": "/b"}, files={"fileContent": ("b", b"x")}
+    )
+    execution = await hello.run("company.team/hello")
+    file = f"/executions/{execution['id']}/file"
+
+    assert await hello.call("GET", file, params={"path": "nsfile:///notes/a.txt"}) == "line 1\nline 2\n"
+    assert await hello.call("GET", file, params={"path": "nsfile://other/b"}) == "x"
+    uri = "kestra:///company/team/_files/notes/a.txt"
+    assert await hello.call("GET", f"{file}/metas", params={"path": uri}) == {"size": 14}
+    shown = await hello.call("GET", f"{file}/preview", params={"path": uri, "maxRows": 1})
+    assert (shown["type"], shown["content"], shown["truncated"]) == ("TEXT", "line 1", True)
+    await hello.call("GET", file, params={"path": "nsfile:///../../x"}, expect=422)
+    await hello.call("GET", file, params={"path": "nsfile:///none"}, expect=404)
+    await hello.call("GET", file, params={"path": "kestra:///other/_kv/b"}, expect=422)

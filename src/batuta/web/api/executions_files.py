@@ -20,6 +20,7 @@ from batuta.engine.outline import Outline
 from batuta.errors import Conflict, InvalidRequest, NotFound
 from batuta.model.execution import Execution
 from batuta.storage import uris
+from batuta.storage.port import StoredFile
 from batuta.web import forms, problem, query
 from batuta.web.access import Action
 from batuta.web.downloads import attachment
@@ -44,8 +45,7 @@ async def download(
     """The content of a file of an execution."""
     asked = query.of(request)
     execution = await _readable(site, execution_id)
-    uri = asked.need("path")
-    owner = await _owner(site, execution, uri)
+    uri, owner = await _place(site, execution, asked.need("path"))
     if owner != execution_id:
         prefix = problem.instance_of(request.scope).rpartition(f"/{quote(execution_id, safe='')}/")[0]
         return Redirect(f"{prefix}/{owner}/file?path={quote(uri, safe='')}", status_code=307)
@@ -70,13 +70,21 @@ async def _readable(site: Site, execution_id: str) -> Execution:
     return execution
 
 
-async def _owner(site: Site, execution: Execution, uri: str) -> str:
-    """Id of the execution that a file belongs to: this one, or another that exists."""
+async def _place(site: Site, execution: Execution, given: str) -> tuple[str, str]:
+    """Where a file is, and the id of the execution that has it: this one, or another that exists.
+
+    Files of namespaces can be looked at through every execution.
+    """
     own = uris.execution(execution.namespace, execution.flow_id, execution.id)
-    if ".." in uri.split("/"):
+    if ".." in given.split("/"):
         raise InvalidRequest("Invalid prefix path: `..` is not allowed", where="path")
+    is_of_namespace = given.startswith(f"{uris.NAMESPACE_SCHEME}://")
+    uri = uris.readable(given, namespace=execution.namespace) if is_of_namespace else given
+    if uris.is_namespace_file(uri):
+        site.guard.must(Action.READ, uris.namespace_of(uri) or execution.namespace)
+        return uri, execution.id
     if uri.startswith(own):
-        return execution.id
+        return uri, execution.id
     parts = uri.split("/executions/")
     other = parts[1].partition("/")[0] if len(parts) == 2 else ""
     found = await site.ports.store.executions.get(other) if other and other != execution.id else None
@@ -84,12 +92,12 @@ async def _owner(site: Site, execution: Execution, uri: str) -> str:
         raise InvalidRequest(f"Invalid prefix path: `{uri}` is not a file of this execution", where="path")
     if not uri.startswith(uris.execution(found.namespace, found.flow_id, found.id)):
         raise InvalidRequest(f"Invalid prefix path: `{uri}` is not a file of an execution", where="path")
-    return found.id
+    return uri, found.id
 
 
-async def _own_file(site: Site, execution_id: str, uri: str) -> Any:
+async def _own_file(site: Site, execution_id: str, given: str) -> StoredFile:
     execution = await _readable(site, execution_id)
-    await _owner(site, execution, uri)
+    uri, _ = await _place(site, execution, given)
     found = await site.ports.storage.stat(uri)
     if found is None:
         raise NotFound(f"there is no file `{uri}`")
@@ -107,8 +115,8 @@ async def metas(request: Request[Any, Any, Any], execution_id: FromPath[str], si
 async def preview(request: Request[Any, Any, Any], execution_id: FromPath[str], site: GivenSite) -> Json:
     """The beginning of a file, in a form that can be shown."""
     asked = query.of(request)
-    uri = asked.need("path")
-    found = await _own_file(site, execution_id, uri)
+    found = await _own_file(site, execution_id, asked.need("path"))
+    uri = found.uri
     rows = min(asked.number("maxRows", least=1) or PREVIEW_ROWS, MOST_PREVIEW_ROWS)
     encoding = asked.text("encoding") or "utf-8"
     content = await site.ports.storage.read(uri, MOST_PREVIEW_BYTES)
