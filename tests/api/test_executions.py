@@ -460,3 +460,28 @@ async def test_a_log_may_go_to_a_file(api: Api):
     assert runs["inner"]["attempts"][0]["logFile"].startswith("kestra:///company/team/filed/executions/")
     lines = await api.call("GET", f"/logs/{done['id']}")
     assert not any(line.get("taskId") in ("hello", "inner") for line in lines)
+
+
+async def test_32_a_failure_stops_the_rest_of_a_shared_folder(api: Api):
+    """Worked trace 32 of the flow specification (§20)."""
+    await api.save(
+        """
+        id: shared
+        namespace: company.team
+        tasks:
+          - id: folder
+            type: io.kestra.plugin.core.flow.WorkingDirectory
+            tasks:
+              - id: w1
+                type: io.kestra.plugin.core.storage.LocalFiles
+                inputs: {a.txt: hello}
+              - {id: w2, type: io.kestra.plugin.core.execution.Fail}
+              - {id: w3, type: io.kestra.plugin.core.log.Log, message: never}
+        """
+    )
+
+    done = await api.run("company.team/shared")
+
+    states = {run["taskId"]: run["state"]["current"] for run in done["taskRunList"]}
+    assert states == {"folder": "FAILED", "w1": "SUCCESS", "w2": "FAILED"}
+    assert done["state"]["current"] == "FAILED"
