@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
 from batuta.model.execution import Execution, TaskRun
-from batuta.model.records import LogLine
+from batuta.model.records import KvVersion, LogLine
 from batuta.model.state import State
 from batuta.model.task import LogLevel
 
@@ -154,6 +154,15 @@ class KvStore(Protocol):
     async def keys(self, prefix: str = "", namespace: str | None = None) -> list[str]:
         """Live keys of exactly this namespace that begin with `prefix`, sorted."""
 
+    async def versions(self) -> list[KvVersion]:
+        """Every version of every entry of all namespaces, by namespace, key and version."""
+
+    async def remove_versions(self, versions: Sequence[KvVersion]) -> int:
+        """Remove versions for good; how many there were."""
+
+    def has_expired(self, version: KvVersion) -> bool:
+        """The time of the version is over."""
+
 
 class NamespaceTrees(Protocol):
     """Files of namespaces (triggers-and-stores spec A16).
@@ -201,6 +210,25 @@ class TriggerSwitch(Protocol):
 
         Raises:
             TaskError: there is no such trigger, or none that can be switched.
+        """
+
+
+class Logs(Protocol):
+    """Log lines of all executions and triggers."""
+
+    async def purge(
+        self,
+        *,
+        namespace: str | None,
+        flow_id: str | None,
+        execution_id: str | None,
+        levels: Sequence[LogLevel],
+        since: datetime | None,
+        until: datetime,
+    ) -> int:
+        """Remove lines that were written within a time; how many there were.
+
+        A namespace without a flow means those below it as well. No levels means all.
         """
 
 
@@ -398,6 +426,10 @@ class RunContext(InlineContext, Protocol):
     @property
     def triggers(self) -> TriggerSwitch:
         """Triggers of flows."""
+
+    @property
+    def logs(self) -> Logs:
+        """Log lines of all executions."""
 
     @property
     def executions(self) -> Executions:

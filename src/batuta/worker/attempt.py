@@ -28,6 +28,7 @@ from batuta.worker.executions import OtherExecutions
 from batuta.worker.files import AttemptFiles
 from batuta.worker.journal import Journal
 from batuta.worker.kv import NamespaceKv
+from batuta.worker.log_purge import AllLogs
 from batuta.worker.log_file import LogFile
 from batuta.worker.logs import AttemptLog, AttemptMetrics
 from batuta.worker.namespace_trees import NamespaceTrees
@@ -200,6 +201,7 @@ class Attempt:
             kv=NamespaceKv(
                 bench.ports.store.kv, bench.ports.clock, execution.namespace, secrecy=self._secrecy
             ),
+            logs=AllLogs(bench.ports.store.logs),
             triggers=TriggerRecords(bench.ports),
             namespaces=NamespaceTrees(bench.ports, files),
             run_document=self._run_document,

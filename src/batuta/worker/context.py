@@ -19,6 +19,7 @@ from batuta.store.port import Store
 from batuta.worker.executions import OtherExecutions
 from batuta.worker.files import AttemptFiles
 from batuta.worker.kv import NamespaceKv
+from batuta.worker.log_purge import AllLogs
 from batuta.worker.logs import AttemptLog, AttemptMetrics
 from batuta.worker.namespace_trees import NamespaceTrees
 from batuta.worker.process import ChildProcesses
@@ -75,6 +76,7 @@ class AttemptContext:
         metrics: AttemptMetrics,
         files: AttemptFiles,
         kv: NamespaceKv,
+        logs: AllLogs,
         triggers: TriggerRecords,
         namespaces: NamespaceTrees,
         executions: OtherExecutions,
@@ -89,6 +91,7 @@ class AttemptContext:
         self.metrics = metrics
         self.files = files
         self.kv = kv
+        self.logs = logs
         self.triggers = triggers
         self.namespaces = namespaces
         self.executions = executions

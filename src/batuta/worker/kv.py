@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from datetime import date, datetime, timedelta
 from typing import Any
 
@@ -12,7 +13,7 @@ from batuta import iso8601
 from batuta.clock import Clock
 from batuta.errors import TaskError
 from batuta.model import sealed
-from batuta.model.records import KvEntry, KvType
+from batuta.model.records import KvEntry, KvType, KvVersion
 from batuta.store.port import Kv
 from batuta.worker.secrecy import Secrecy
 
@@ -87,6 +88,18 @@ class NamespaceKv:
         """Live keys of exactly this namespace that begin with `prefix`, sorted."""
         entries = await self._store.of_namespace(namespace or self._namespace, self._clock.now(), prefix)
         return [entry.key for entry in entries]
+
+    async def versions(self) -> list[KvVersion]:
+        """Every version of every entry of all namespaces, by namespace, key and version."""
+        return await self._store.versions()
+
+    async def remove_versions(self, versions: Sequence[KvVersion]) -> int:
+        """Remove versions for good; how many there were."""
+        return await self._store.remove_versions(versions)
+
+    def has_expired(self, version: KvVersion) -> bool:
+        """The time of the version is over."""
+        return version.expires_at is not None and version.expires_at <= self._clock.now()
 
     def _is_expired(self, entry: KvEntry) -> bool:
         return entry.expires_at is not None and entry.expires_at <= self._clock.now()
