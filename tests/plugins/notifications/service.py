@@ -34,7 +34,7 @@ class Service:
         self.code, self.said, self.location = 204, "", ""
         self._arrived = threading.Condition()
         self.pages: dict[str, Any] = {}
-        """What is to be had with GET: path to JSON."""
+        """What is to be had with GET, by path: a text as it is, anything else as JSON."""
 
     @property
     def url(self) -> str:
@@ -65,7 +65,8 @@ def service() -> Iterator[Service]:
             pass
 
         def do_GET(self) -> None:
-            page = json.dumps(told.pages.get(self.path)).encode()
+            page = told.pages.get(self.path)
+            page = (page if isinstance(page, str) else json.dumps(page)).encode()
             self.send_response(200 if self.path in told.pages else 404)
             self.send_header("Content-Type", "application/json")
             self.send_header("Content-Length", str(len(page)))
