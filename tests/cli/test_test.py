@@ -207,7 +207,7 @@ def test_the_report_as_json_has_the_shape_of_the_api(folder):
         "skipped": 1,
     }
     suite = document["results"][0]
-    assert (suite["id"], suite["namespace"], suite["flowId"], suite["state"]) == (
+    assert (suite["testSuiteId"], suite["namespace"], suite["flowId"], suite["state"]) == (
         "greetings",
         "acme",
         "greet",

@@ -13,7 +13,7 @@ def document(results: Sequence[SuiteResult], files: Mapping[str, str]) -> str:
     clocks."""
     root = xml.Element("testsuites", _counts([case for suite in results for case in suite.results]))
     for suite in results:
-        name = f"{suite.namespace}.{suite.id}"
+        name = f"{suite.namespace}.{suite.test_suite_id}"
         element = xml.SubElement(root, "testsuite", {"name": name, **_counts(suite.results)})
         for case in suite.results:
             _add_case(element, name, case, files.get(name))

@@ -58,9 +58,9 @@ def told(
     for suite in results:
         if quiet and suite.state in (Verdict.SUCCESS, Verdict.SKIPPED):
             continue
-        place = places.get((suite.namespace, suite.id))
+        place = places.get((suite.namespace, suite.test_suite_id))
         file = "" if place is None else f"  {click.style(place.file, dim=True)}"
-        yield f"{click.style(f'{suite.namespace}.{suite.id}', bold=True)}{file}"
+        yield f"{click.style(f'{suite.namespace}.{suite.test_suite_id}', bold=True)}{file}"
         for case in suite.results:
             if not quiet or case.state in (Verdict.FAILED, Verdict.ERROR):
                 yield from _case(case)

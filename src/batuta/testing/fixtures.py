@@ -115,7 +115,7 @@ class StandIn(RunnableTask):
         renderer = ctx.renderer
         form = self.real()
         task = await renderer.settle(lambda: form.build(renderer.text))
-        watch.refuse_client(type(task).extra)
+        watch.refuse_client(self.task.type, type(task).extra)
         if isinstance(task, InlineTask):
             inline = task
             return await renderer.settle(lambda: inline.compute(ctx))

@@ -8,6 +8,7 @@ that need such a library are not run at all, unless the network is allowed.
 from __future__ import annotations
 
 import sys
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -54,6 +55,8 @@ _EVENTS = {
 
 LOCAL_EXTRAS = frozenset({"duckdb"})
 """Optional libraries that work on the files of a task; all others are taken for clients of a service."""
+LOCAL_TYPES = tuple(f"io.kestra.plugin.{family}." for family in ("compress", "crypto", "serdes", "transform"))
+"""Beginnings of the names of task types that work on the files of a task, whatever library they need."""
 
 
 class Blocked(PermissionError):
@@ -106,13 +109,13 @@ class Watch:
             self.needed.append(needed)
         raise Blocked(needed.message)
 
-    def refuse_client(self, extra: str | None) -> None:
+    def refuse_client(self, type_name: str, extra: str | None) -> None:
         """Keep a task from running whose library cannot be watched.
 
         Raises:
             TaskError: it needs one that may reach the network, which is not allowed.
         """
-        if extra is None or extra in LOCAL_EXTRAS:
+        if extra is None or extra in LOCAL_EXTRAS or type_name.startswith(LOCAL_TYPES):
             return
         try:
             self.ask(Reach.NETWORK)
@@ -121,7 +124,10 @@ class Watch:
 
 
 _watch: ContextVar[Watch | None] = ContextVar("batuta_test_watch", default=None)
+_watches: list[Watch] = []
+"""Those of all attempts under way, the newest last."""
 _installed = False
+_is_ours = False
 
 
 def refuse_server() -> NoReturn:
@@ -147,13 +153,29 @@ def watching(watch: Watch) -> Iterator[None]:
         sys.addaudithook(_hear)
         _installed = True
     token = _watch.set(watch)
+    _watches.append(watch)
     try:
         yield
     finally:
+        _watches.remove(watch)
         _watch.reset(token)
+
+
+def take_process() -> None:
+    """Nothing but tests runs in this process: threads that belong to no attempt are held back as well.
+
+    Libraries that start threads of their own do not hand on the context in which they do.
+    """
+    global _is_ours
+    _is_ours = True
 
 
 def _hear(event: str, _: object) -> None:
     reach = _EVENTS.get(event)
-    if reach is not None and (watch := _watch.get()) is not None:
+    if reach is None:
+        return
+    watch = _watch.get()
+    if watch is None and _is_ours and _watches and threading.current_thread() is not threading.main_thread():
+        watch = _watches[-1]
+    if watch is not None:
         watch.ask(reach)

@@ -8,6 +8,7 @@ import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 
+from batuta.testing.guard import take_process
 from batuta.testing.report import CaseResult, SuiteResult
 from batuta.testing.running import Library, Rules, suite_result, theatre
 from batuta.testing.suite import Case, Suite
@@ -64,5 +65,6 @@ def _run_all(
 def _share(
     suites: Sequence[Suite], library: Library, rules: Rules, tests: Sequence[_Test]
 ) -> list[CaseResult]:
+    take_process()
     with theatre(rules) as stage:
         return [stage.case(suites[at], suites[at].cases[number], library) for at, number in tests]

@@ -92,6 +92,8 @@ class SuiteResult(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     """What came of a suite."""
 
     id: str
+    """Of this run of the suite."""
+    test_suite_id: str
     namespace: str
     flow_id: str
     start_date: datetime

@@ -12,7 +12,7 @@ from typing import Any
 
 import msgspec
 
-from batuta import expr
+from batuta import expr, ids
 from batuta.engine.context import Names
 from batuta.engine.ledger import Ledger
 from batuta.errors import BatutaError
@@ -164,7 +164,8 @@ def suite_result(suite: Suite, flow: Flow, results: Sequence[CaseResult]) -> Sui
     begun = min(starts, default=START)
     took = sum(each.duration for each in results)
     return SuiteResult(
-        id=suite.id,
+        id=ids.derived_id("test-run", suite.namespace, suite.id),
+        test_suite_id=suite.id,
         namespace=suite.namespace,
         flow_id=suite.flow_id,
         start_date=begun,

@@ -13,6 +13,8 @@ from batuta.testing.operators import Operator
 
 UNIT_TEST = "io.kestra.core.tests.flow.UnitTest"
 """The one type of test case."""
+OLD_UNIT_TEST = "io.kestra.core.test.flow.UnitTest"
+"""Its other name, which clients of the REST API use."""
 
 
 class AttemptFixture(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

@@ -16,6 +16,7 @@ from batuta.flows.section import Section, scalar_text, shown
 from batuta.model.state import State
 from batuta.testing.operators import TAKES_FLAG, TAKES_LIST, Operator
 from batuta.testing.suite import (
+    OLD_UNIT_TEST,
     UNIT_TEST,
     Assertion,
     AttemptFixture,
@@ -166,7 +167,7 @@ class _Reader:
     def _case(self, section: Section) -> Case:
         section.refuse_unknown(_CASE, UNIT_TEST)
         kind = section.text("type", required=True)
-        if kind is not None and kind != UNIT_TEST:
+        if kind is not None and kind not in (UNIT_TEST, OLD_UNIT_TEST):
             section.wrong("type", f"Invalid type: {kind}", hint=f"write `type: {UNIT_TEST}`")
         fixtures = section.section("fixtures")
         if section.data.get("assertions") is None:
