@@ -12,10 +12,10 @@ from batuta.errors import InvalidRequest
 from batuta.flows.findings import Violation, did_you_mean
 from batuta.flows.findings import frame as framed
 from batuta.model.flow import Flow, FlowKey
+from batuta.testing.library import Library
 from batuta.testing.recognising import looks_like_suite
-from batuta.testing.running import Library
 from batuta.testing.suite import Suite
-from batuta.testing.suite_check import mismatches
+from batuta.testing.suite_check import mismatches, without_flow
 from batuta.testing.suite_reader import SuiteReading, read_suite
 
 SUFFIXES = (".yaml", ".yml")
@@ -174,19 +174,7 @@ def _against_flow(reading: SuiteReading, suite: Suite, shelf: _Shelf) -> tuple[V
     flow = shelf.library.flows.get(suite.flow_key)
     if flow is not None:
         return mismatches(reading, suite, flow)
-    mark = reading.document.value_at(("flowId",))
-    message, hint = shelf.missing(suite.flow_key)
-    return (
-        Violation(
-            message=message,
-            path="flowId",
-            line=mark.line,
-            column=mark.column,
-            width=mark.width,
-            hint=hint,
-            code="test.no-flow",
-        ),
-    )
+    return (without_flow(reading, *shelf.missing(suite.flow_key)),)
 
 
 def _mistake(document: _Document, violation: Violation) -> Mistake:

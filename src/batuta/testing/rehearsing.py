@@ -26,9 +26,10 @@ from batuta.errors import BatutaError
 from batuta.flows.findings import Violation
 from batuta.model.flow import Flow
 from batuta.testing.guard import Needed, Reach
+from batuta.testing.library import Library
 from batuta.testing.rehearsal import Rehearsal
 from batuta.testing.report import LogEntry
-from batuta.testing.running import MOST_SECONDS, Library, Rules, theatre
+from batuta.testing.running import MOST_SECONDS, Rules, theatre
 from batuta.testing.suite import Case, Fixtures
 from batuta.testing.suite_check import fixture_mismatches
 from batuta.testing.suite_reader import InvalidSuite, fixtures_of

@@ -17,16 +17,17 @@ from batuta.engine.context import Names
 from batuta.engine.ledger import Ledger
 from batuta.errors import BatutaError
 from batuta.model.execution import ExecutionKind, ExecutionTrigger
-from batuta.model.flow import Flow, FlowKey
+from batuta.model.flow import Flow
 from batuta.model.state import State
 from batuta.model.task import LogLevel
 from batuta.testing.fixtures import Mocking, with_leaves
 from batuta.testing.guard import Reach
 from batuta.testing.judging import Judgement
+from batuta.testing.library import Library
 from batuta.testing.rehearsal import Rehearsal
 from batuta.testing.report import CaseResult, Coverage, LogEntry, Problem, SuiteResult, Verdict, folded
 from batuta.testing.stage import START
-from batuta.testing.suite import Case, Suite
+from batuta.testing.suite import UNIT_TEST, Case, Suite
 from batuta.testing.surroundings import Surroundings
 from batuta.testing.virtual_time import VirtualTimeLoop
 from batuta.worker.attempt import Forms
@@ -45,13 +46,6 @@ class Rules(msgspec.Struct, frozen=True, kw_only=True):
     most_seconds: float = MOST_SECONDS
     base_url: str | None = None
     """Address of the server that shows the executions; None where there is none."""
-
-
-class Library(msgspec.Struct, frozen=True):
-    """The flows that tests can run: those that are tested, and those that these start."""
-
-    flows: Mapping[FlowKey, Flow]
-    sources: Mapping[FlowKey, str] = {}
 
 
 class Theatre:
@@ -96,8 +90,7 @@ class Theatre:
         mocking = Mocking(fixtures, self._rules.allowed)
         surroundings = Surroundings(
             flow,
-            library.flows,
-            library.sources,
+            library,
             fixtures,
             mocking,
             start=fixtures.now or START,
@@ -173,6 +166,37 @@ def suite_result(suite: Suite, flow: Flow, results: Sequence[CaseResult]) -> Sui
         state=folded(each.state for each in results),
         results=tuple(results),
         coverage=coverage_of(flow, results),
+    )
+
+
+def unfit(namespace: str, suite_id: str, document: Mapping[str, Any], wrong: Sequence[str]) -> SuiteResult:
+    """The result of a suite that cannot be run: an error for each of its tests."""
+    problems = tuple(Problem(each) for each in wrong)
+    flow_id = str(document.get("flowId"))
+    written = document.get("testCases")
+    names = (
+        [each.get("id") for each in written if isinstance(each, dict)] if isinstance(written, list) else []
+    )
+    return SuiteResult(
+        id=ids.derived_id("test-run", namespace, suite_id),
+        test_suite_id=suite_id,
+        namespace=namespace,
+        flow_id=flow_id,
+        start_date=START,
+        end_date=START,
+        state=Verdict.ERROR,
+        results=tuple(
+            CaseResult(
+                id=f"{suite_id}-{name}",
+                test_id=str(name),
+                test_type=UNIT_TEST,
+                namespace=namespace,
+                flow_id=flow_id,
+                state=Verdict.ERROR,
+                errors=problems,
+            )
+            for name in names
+        ),
     )
 
 

@@ -33,6 +33,13 @@ def mismatches(reading: SuiteReading, suite: Suite, flow: Flow) -> tuple[Violati
     return in_order(check.found)
 
 
+def without_flow(reading: SuiteReading, message: str, hint: str | None = None) -> Violation:
+    """What is wrong with a suite whose flow is not there."""
+    found = Findings(reading.document)
+    found.wrong(("flowId",), message, hint=hint, code="test.no-flow")
+    return found.violations[0]
+
+
 def fixture_mismatches(found: Findings, fixtures: Fixtures, flow: Flow) -> tuple[Violation, ...]:
     """Everything in fixtures of their own that does not fit the flow, and what was found before."""
     _Check(found, flow).fixtures(("fixtures",), fixtures)

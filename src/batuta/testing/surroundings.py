@@ -17,7 +17,7 @@ from batuta.engine.world import World
 from batuta.errors import RequestError
 from batuta.lookups import Lookups
 from batuta.model.execution import Execution
-from batuta.model.flow import Flow, FlowKey
+from batuta.model.flow import Flow
 from batuta.model.records import KvEntry
 from batuta.ports import Ports
 from batuta.secrets.cipher import Cipher
@@ -28,6 +28,7 @@ from batuta.store.batch import Batch
 from batuta.store.port import Store
 from batuta.testing.fixtures import GuardedForms, Mocking
 from batuta.testing.guard import Blocked, Reach, Watch
+from batuta.testing.library import Library
 from batuta.testing.memory import (
     MemoryExecutions,
     MemoryFlows,
@@ -94,8 +95,7 @@ class Surroundings:
     def __init__(
         self,
         flow: Flow,
-        flows: Mapping[FlowKey, Flow],
-        sources: Mapping[FlowKey, str],
+        library: Library,
         fixtures: Fixtures,
         mocking: Mocking,
         *,
@@ -104,7 +104,8 @@ class Surroundings:
         warden: Warden,
         forms: Forms,
     ) -> None:
-        self.flows = dict(flows)
+        self.flows = dict(library.flows)
+        self._library = library
         self.files: dict[str, str] = {}
         """What expressions see as `files`: name to URI."""
         self.clock = VirtualClock(start)
@@ -118,7 +119,7 @@ class Surroundings:
         cipher = Cipher(_KEY, folder)
         store = MemoryStore(
             self.kv,
-            MemoryFlows(flows.values(), sources, start),
+            MemoryFlows(library.flows.values(), library.sources, start),
             self.logs,
             MemoryExecutions(lambda id: self.find(id)),
         )
@@ -156,6 +157,10 @@ class Surroundings:
     async def furnish(self, execution_id: str) -> None:
         """Put there what the fixtures say: files, files of the namespace, key-value entries."""
         flow, fixtures, now = self._flow, self._fixtures, self.clock.now()
+        for uri, there in self._library.files.items():
+            await self.storage.put(uri, there)
+        for entry in self._library.kv:
+            await self.kv.put(entry)
         for number, (name, content) in enumerate(fixtures.files.items()):
             reference = content.strip()
             if reference.startswith(_REFERENCES) and "\n" not in reference:

@@ -33,6 +33,7 @@ from batuta.web.api import (
     namespaces_files,
     plugins,
     secrets,
+    tests,
     triggers,
     webhooks,
 )
@@ -56,6 +57,7 @@ RESOURCES = [
     namespaces_files,
     plugins,
     secrets,
+    tests,
     triggers,
     webhooks,
     misc,
