@@ -164,3 +164,20 @@ def test_outputs_that_cannot_be_rendered_fail_the_subflow_task():
     assert done.runs == {"s": "FAILED"}
     assert done.outputs["s"]["executionId"] == done.child.id
     assert "Failed to extract the outputs of the subflow" in done.log
+
+
+def test_an_optional_output_that_cannot_be_rendered_is_null():
+    done = run(
+        flow(
+            """
+            tasks: [a]
+            outputs:
+              - {id: sure, type: STRING, value: yes}
+              - {id: maybe, type: STRING, value: "{{ outputs.nothing.value }}", required: false}
+            """
+        )
+    )
+
+    assert done.state is State.SUCCESS
+    assert done.execution.outputs == {"sure": "true", "maybe": None}
+    assert "WARN Failed to render the optional output `maybe`, it is null: " in done.log

@@ -27,6 +27,7 @@ from batuta.model.execution import (
     TaskRun,
 )
 from batuta.model.flow import Flow
+from batuta.model.inputs import FlowOutput
 from batuta.model.labels import Label
 from batuta.model.state import History, State
 from batuta.model.task import LogLevel, Task
@@ -203,13 +204,24 @@ def finish(draft: Draft, state: State) -> None:
     try:
         declared = draft.ledger.outline.flow.outputs if root is None else declared_outputs(root)
         if declared:
-            rendered = {output.id: draft.render_deep(output.value) for output in declared}
+            rendered = {output.id: _rendered(draft, output) for output in declared}
             draft.change_execution(
                 outputs=flows.type_outputs(declared, rendered, encrypt=draft.world.encrypt)
             )
     except (expr.ExpressionError, BatutaError) as error:
         draft.log(LogLevel.ERROR, f"Failed to render output values: {error}")
         draft.move_execution(State.FAILED)
+
+
+def _rendered(draft: Draft, output: FlowOutput) -> Any:
+    """The value of an output; one that need not be there is null when it cannot be rendered."""
+    try:
+        return draft.render_deep(output.value)
+    except expr.ExpressionError as error:
+        if output.required:
+            raise
+        draft.log(LogLevel.WARN, f"Failed to render the optional output `{output.id}`, it is null: {error}")
+        return None
 
 
 def fail(draft: Draft, reason: str) -> None:

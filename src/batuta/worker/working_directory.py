@@ -184,6 +184,7 @@ class _ChildNames:
         extra = {
             "task": {"id": child.id, "type": child.written_type},
             "taskrun": about,
+            "workerTaskrun": self._inputs.names.get("taskrun"),
             "outputs": self._outputs,
             "tasks": self._states,
         }
