@@ -79,6 +79,7 @@ def world_of(settings: Settings, cipher: Cipher | None = None) -> World:
         envs=envs,
         url=settings.base_url,
         recursive_rendering=settings.recursive_rendering,
+        recover_missed_schedules=settings.recover_missed_schedules,
         encrypt=None if cipher is None else cipher.encrypt,
         decrypt=None if cipher is None else cipher.decrypt,
     )

@@ -68,9 +68,9 @@ class Town:
         self.store = ports.store
 
     @asynccontextmanager
-    async def scheduling(self) -> AsyncIterator[Scheduler]:
+    async def scheduling(self, world: World | None = None) -> AsyncIterator[Scheduler]:
         """A scheduler that runs for the length of a block."""
-        scheduler = Scheduler(self.ports, World())
+        scheduler = Scheduler(self.ports, world or World())
         task = asyncio.create_task(scheduler.run())
         async with asyncio.timeout(20):
             await scheduler.ready.wait()

@@ -7,6 +7,7 @@ from datetime import timedelta
 
 import pytest
 
+from batuta.engine.world import World
 from batuta.firing import changes
 from batuta.model.flow import FlowKey
 from batuta.model.labels import FROM, value_of
@@ -103,6 +104,33 @@ async def test_ticks_missed_while_the_scheduler_was_down(town, policy, expected)
         await town.end_all()
     assert [date[11:16] for date in await town.dates()] == expected
     assert (await town.record()).next_at.isoformat() == "2026-03-01T12:04:00+00:00"
+
+
+async def test_a_schedule_that_says_nothing_about_missed_ticks_obeys_the_setting(town):
+    await town.save(EACH_MINUTE)
+    async with town.scheduling():
+        await town.has_record()
+    await town.move(minutes=3)
+    async with town.scheduling(World(recover_missed_schedules="NONE")):
+        await town.settled()
+    assert await town.executions() == []
+
+
+@pytest.mark.parametrize("behavior", ["BLOCK_EXECUTION", "FAIL_EXECUTION", "CREATE_EXECUTION"])
+async def test_checks_of_the_flow_apply_to_what_a_trigger_starts(town, behavior):
+    check = f"  - {{when: '{{{{ inputs.count > 1 }}}}', message: too few, behavior: {behavior}}}\n"
+    await town.save(EACH_MINUTE + "checks:\n" + check)
+    async with town.scheduling():
+        await town.has_record()
+        await town.move(minutes=1)
+        [execution] = await town.until(town.executions)
+    lines = [stored.line.message for stored in await town.store.logs.of_execution(execution.id)]
+    if behavior == "CREATE_EXECUTION":
+        assert execution.state.current is State.CREATED
+        assert lines == []
+    else:
+        assert execution.state.current is State.FAILED
+        assert lines == ["The checks of the flow do not let the execution begin: too few"]
 
 
 async def test_a_tick_that_is_too_late_is_left_out(town):

@@ -26,6 +26,8 @@ class World(msgspec.Struct, frozen=True, kw_only=True):
     """Makes a value of type SECRET fit to be kept; None where there is no key."""
     decrypt: Callable[[dict[str, Any]], str] | None = None
     limits: expr.Limits = expr.Limits()
+    recover_missed_schedules: str = "ALL"
+    """Which missed ticks are made good where a schedule says nothing about it."""
 
     def options(self, now: datetime) -> expr.Options:
         """How templates are rendered at an instant."""

@@ -9,7 +9,9 @@ from typing import Any
 import msgspec
 
 from batuta import expr, flows
+from batuta.engine import checks
 from batuta.engine.lifecycle import new_execution
+from batuta.engine.rules import Check, CheckBehavior
 from batuta.engine.sealing import closed
 from batuta.engine.world import World
 from batuta.errors import BatutaError
@@ -49,7 +51,7 @@ class Launch(msgspec.Struct):
     execution: Execution
     lines: list[LogLine]
     refusal: str | None = None
-    """Why its inputs cannot be used; the execution is FAILED then."""
+    """Why its inputs cannot be used, or which checks of the flow block it; the execution is FAILED then."""
     was_rendered: bool = True
     """The inputs could be rendered, whether they fit the flow or not."""
 
@@ -110,6 +112,16 @@ class Launcher:
         )
         if wish.schedule_at is not None:
             execution = msgspec.structs.replace(execution, schedule_at=wish.schedule_at)
+        if refusal is None:
+            unmet = await self._unmet_checks(rule, execution, now)
+            verdict = checks.verdict(unmet)
+            if verdict is not CheckBehavior.CREATE_EXECUTION:
+                told = ", ".join(check.message for check in unmet)
+                line(LogLevel.ERROR, f"The checks of the flow do not let the execution begin: {told}")
+                if verdict is CheckBehavior.BLOCK_EXECUTION:
+                    refusal = told
+                else:
+                    execution = checks.failed_at_birth(execution, now)
         if refusal is not None:
             execution = failed(execution, now)
         if seen:
@@ -118,6 +130,16 @@ class Launcher:
             lines = [msgspec.structs.replace(each, message=mask(each.message)) for each in lines]
             refusal = None if refusal is None else mask(refusal)
         return Launch(execution, lines, refusal, was_rendered)
+
+    async def _unmet_checks(self, rule: Rule, execution: Execution, now: datetime) -> list[Check]:
+        """The checks of the flow that do not hold for the inputs (flow spec §14.2)."""
+        if not rule.flow.document.get("checks"):
+            return []
+
+        def ask(facts: expr.Facts) -> list[Check]:
+            return checks.failed_checks(rule.flow, execution.inputs, now=now, world=self.world, facts=facts)
+
+        return await with_facts(self.lookups, rule.flow.namespace, ask)
 
     async def _labels(self, wish: Wish, options: expr.Options, line: Any, seen: list[str]) -> Any:
         given: Iterable[tuple[str, Any]] = [

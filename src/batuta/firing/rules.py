@@ -106,6 +106,7 @@ class Schedule:
         self._base = names_of(rule.flow, world)
         self._facts = facts
         self._options = options
+        self._recover = world.recover_missed_schedules
         scene = rule.scene(rule.names(world), facts, options)
         self.trigger: ScheduledTrigger = rule.built(scene)
         zone = self.trigger.timezone or zone or server_zone()
@@ -125,7 +126,7 @@ class Schedule:
     @property
     def recover(self) -> Recover:
         """What becomes of missed ticks."""
-        return Recover(self.trigger.recover_missed_schedules or "ALL")
+        return Recover(self.trigger.recover_missed_schedules or self._recover)
 
     def first_from(self, instant: datetime) -> datetime | None:
         """The first tick at or after an instant, or a checkpoint (see `timetable.Filtered`)."""

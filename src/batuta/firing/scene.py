@@ -146,6 +146,20 @@ class Scene:
         """Render a template."""
         return expr.render(template, self.names, self.facts, self.options)
 
+    def render_upstream(self, template: str) -> str | None:
+        """Render a template with the names of the upstream execution in front (see `plugin.condition`)."""
+        upstream = self.upstream
+        told: dict[str, Any] = {
+            "flowId": upstream.flow_id,
+            "namespace": upstream.namespace,
+            "state": str(upstream.state),
+            "labels": labels.nested(upstream.execution.labels),
+            "outputs": upstream.outputs or {},
+        }
+        if "hasRetryAttempt" in template:  # it costs a look at the task runs
+            told["hasRetryAttempt"] = bool(upstream.retried_states)
+        return expr.render(template, _Layers(told, self.names), self.facts, self.options)
+
     def render_deep(self, value: Any) -> Any:
         """Render every text in a value."""
         return expr.render_deep(value, self.names, self.facts, self.options)

@@ -44,9 +44,10 @@ _FLOW_TRIGGER = "io.kestra.plugin.core.trigger.Flow"
 _WEBHOOK = "io.kestra.plugin.core.trigger.Webhook"
 _SCHEDULES = ("io.kestra.plugin.core.trigger.Schedule", "io.kestra.plugin.core.trigger.ScheduleOnDates")
 _MULTIPLE = "io.kestra.plugin.core.condition.MultipleCondition"
+_FILTERS = ("conditions", "preconditions", "dependsOn", "when")
 _EVERYTHING = (
     "This flow will be triggered for EVERY execution of EVERY flow on your instance. "
-    "Restrict the trigger with `preconditions` or `conditions` unless that is what you want."
+    "Restrict the trigger with `dependsOn`, `preconditions` or `conditions` unless that is what you want."
 )
 
 
@@ -107,7 +108,7 @@ def _check_own(section: Section, found: type_check.Found) -> None:
         type_check.warn_unsupported(section, found, "trigger")
     if found.name in _SCHEDULES:
         _check_zone(section)
-    if found.name == _FLOW_TRIGGER and not any(map(section.has, ("conditions", "preconditions", "when"))):
+    if found.name == _FLOW_TRIGGER and not any(map(section.has, _FILTERS)):
         section.found.warn(section.path, _EVERYTHING, code="flow.trigger-without-filter")
 
 

@@ -148,6 +148,10 @@ class Window(msgspec.Struct, frozen=True, kw_only=True):
     start: datetime
     end: datetime
     met: tuple[str, ...] = ()
+    met_at: dict[str, datetime] = {}
+    """When each was met last."""
+    fired: bool = False
+    """All were met, and the flow was started for this window."""
     outputs: dict[str, Any] = {}
     """Outputs of the executions that met them, merged."""
 

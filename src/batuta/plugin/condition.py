@@ -66,6 +66,14 @@ class Occasion(Protocol):
         """What a condition, as written in a document, says about this occasion."""
 
 
+class UpstreamOccasion(Occasion, Protocol):
+    """An execution of another flow has come to some state."""
+
+    def render_upstream(self, template: str) -> str | None:
+        """Render a template with the names of that execution: `flowId`, `namespace`, `state`, `labels`,
+        `outputs`, `hasRetryAttempt`."""
+
+
 class Condition(msgspec.Struct, kw_only=True, rename="camel"):
     """Says yes or no to an occasion."""
 

@@ -39,6 +39,7 @@ from batuta.model.state import Moment, State
 from batuta.model.trigger import Firing, Window
 from batuta.plugin import registry
 from batuta.ports import Ports
+from batuta.scheduler.misses import tell_misses, window_name
 from batuta.scheduler.reconcile import FLOW_TRIGGER
 from batuta.store.batch import Batch
 
@@ -98,6 +99,10 @@ class Reactions:
             self._waiting[execution_id] = None
             self._something.set()
 
+    def revision_heard(self, key: FlowKey) -> int | None:
+        """The revision of a flow whose triggers are asked; None when it has none."""
+        return next((each.rule.flow.revision for each in self._listeners.get(key, ())), None)
+
     def has_seen(self, execution_id: str) -> bool:
         """Something of the execution was looked at."""
         return execution_id in self._seen and execution_id not in self._waiting
@@ -120,7 +125,9 @@ class Reactions:
                     self._seen.pop(execution_id, None)
 
     async def sweep(self) -> None:
-        """Look at every execution that may have changed without being heard of."""
+        """Look at executions that may have changed without being heard of, and at windows that closed."""
+        listened = [(each.rule, each.since) for every in self._listeners.values() for each in every]
+        await tell_misses(self._ports, self._launcher, listened)
         if not self._listeners or not self._heard_since_sweep:
             return
         self._heard_since_sweep = False
@@ -219,10 +226,12 @@ class Reactions:
             upstream=upstream,
         )
         trigger = rule.built(scene)
+        # With `dependsOn` each entry names its states.
         states = set(trigger.states) if trigger.states else _default_states()
-        if State(upstream.state) not in states:
+        if State(upstream.state) not in states and not (trigger.depends_on and not trigger.states):
             return None
-        if rule.when is not None and not expr.is_truthy_text((scene.render(rule.when) or "").strip()):
+        render = scene.render_upstream if trigger.depends_on else scene.render
+        if rule.when is not None and not expr.is_truthy_text((render(rule.when) or "").strip()):
             return None
         spans: list[Span] = []
         for document in rule.conditions:
@@ -230,13 +239,26 @@ class Reactions:
                 multiple: Any = scene.built(document)
                 met = [key for key, each in multiple.conditions.items() if scene.holds(each)]
                 every = tuple(multiple.conditions)
-                spans.append(Span(multiple.id, multiple.span, multiple.reset_on_success, every, tuple(met)))
+                spans.append(
+                    Span(multiple.id, multiple.span, multiple.reset_on_success, every, tuple(met), len(every))
+                )
             elif not scene.holds(document):
                 return None
         if trigger.preconditions is not None:
             spans.append(_span(trigger.preconditions, scene))
+        if trigger.depends_on:
+            dependencies = _dependencies(rule, trigger, scene)
+            if not dependencies.met:
+                return None
+            variables["outputs"] = _scoped(variables.get("outputs"), upstream.flow_id)
+            if dependencies.needed > 1 or trigger.window is not None:
+                spans.append(dependencies)
         if rule.inputs:
-            scene.render_deep(rule.inputs)  # finds out what has to be read for them
+            try:
+                scene.render_deep(rule.inputs)  # finds out what has to be read for them
+            except expr.ExpressionError:
+                if not trigger.depends_on:
+                    raise
         return Answer(variables, names, spans)
 
     # What follows
@@ -251,21 +273,30 @@ class Reactions:
         if around is None:
             return
         window = await self._store.triggers.window(rule.flow.key, span.name)
-        if window is None or not window.start <= moment.at <= window.end:
+        is_other = window is not None and not window.start <= moment.at <= window.end
+        if window is None or (is_other and span.lookback is None):
             start, end = around
             window = Window(
                 namespace=rule.key.namespace, flow_id=rule.key.flow_id, name=span.name, start=start, end=end
             )
-        met = dict.fromkeys((*window.met, *span.met))
-        outputs = _merged(window.outputs, stored.shown(execution.outputs or {}))
-        window = msgspec.structs.replace(window, met=tuple(met), outputs=outputs)
-        if not all(key in met for key in span.every):
+        if window.fired and span.fire_once:
+            return
+        times = {**window.met_at, **dict.fromkeys(span.met, moment.at)}
+        met = list(dict.fromkeys((*window.met, *span.met)))
+        if span.lookback is not None:
+            met = [key for key in met if times[key] >= moment.at - span.lookback]
+        told = stored.shown(execution.outputs or {})
+        outputs = _merged(window.outputs, {span.scope: told} if span.scope is not None else told)
+        window = msgspec.structs.replace(window, met=tuple(met), met_at=times, outputs=outputs)
+        if sum(key in met for key in span.every) < span.needed:
             await self._commit(self._noted(rule, occasion, None, Batch(windows=[window])))
             return
+        window = msgspec.structs.replace(window, fired=True)
         batch = Batch(windows=[] if span.reset else [window])
         if span.reset:
             batch.removed_windows.append((rule.key.namespace, rule.key.flow_id, span.name))
-        answer.variables["outputs"] = outputs
+        alone = span.scope is not None and len(span.every) == 1
+        answer.variables["outputs"] = {**outputs, **told} if alone else outputs
         await self._fire(rule, execution, moment, answer, occasion, batch)
 
     async def _fire(
@@ -281,7 +312,7 @@ class Reactions:
             upstream=execution,
         )
         launch = await self._launcher.launch(wish, now)
-        if not launch.was_rendered:
+        if not launch.was_rendered and "dependsOn" not in rule.definition.properties:
             log.warning(
                 "the inputs of %s cannot be rendered for %s: %s", rule.key, execution.id, launch.refusal
             )
@@ -325,6 +356,13 @@ class Span(msgspec.Struct, frozen=True):
     reset: bool
     every: tuple[str, ...]
     met: tuple[str, ...]
+    needed: int
+    """How many of `every`."""
+    fire_once: bool = False
+    lookback: timedelta | None = None
+    """What was met longer ago no longer counts."""
+    scope: str | None = None
+    """Name under which the outputs of the execution are kept; without it they are merged."""
 
 
 class Answer(msgspec.Struct):
@@ -358,7 +396,33 @@ def _span(preconditions: Any, scene: Scene) -> Span:
     asked = dict(_asked_of(preconditions))
     met = tuple(key for key, each in asked.items() if each.holds(scene))
     window = preconditions.time_window or TimeWindow()
-    return Span(preconditions.id, window, preconditions.reset_on_success, tuple(asked), met)
+    return Span(preconditions.id, window, preconditions.reset_on_success, tuple(asked), met, len(asked))
+
+
+def _dependencies(rule: Rule, trigger: Any, scene: Scene) -> Span:
+    from batuta.plugins.core.trigger.dependencies import DependencyWindow
+
+    window = trigger.window or DependencyWindow()
+    asked = {each.key: each for each in trigger.depends_on}
+    met = tuple(key for key, each in asked.items() if each.holds(scene))
+    return Span(
+        window_name(rule),
+        window,
+        # Without a window what was met counts for one start of the flow.
+        trigger.window is None,
+        tuple(asked),
+        met,
+        min(trigger.needed, len(asked)),
+        window.fire_once,
+        window.lookback,
+        scene.upstream.flow_id,
+    )
+
+
+def _scoped(outputs: Any, flow_id: str) -> dict[str, Any]:
+    """Outputs of one execution: under the id of its flow, and as they are."""
+    given = outputs or {}
+    return {flow_id: given, **given}
 
 
 def _asked_of(preconditions: Any) -> Iterator[tuple[str, Any]]:

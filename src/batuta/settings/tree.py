@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import msgspec
 from msgspec import Meta
@@ -41,6 +42,14 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     purge_expired_kv_seconds: Annotated[
         float, Meta(ge=0, description="Seconds between two clearings of expired KV entries; 0 for never.")
     ] = 3600.0
+    recover_missed_schedules: Annotated[
+        Literal["ALL", "LAST", "NONE"],
+        Meta(description="Which missed ticks are made good where a schedule says nothing about it."),
+    ] = "ALL"
+    local_paths: Annotated[
+        str | None,
+        Meta(description="Folders of this machine that flows may use, joined by `:`; none by default."),
+    ] = None
     recursive_rendering: Annotated[
         bool,
         Meta(description="Render results of expressions again until they stand still, as Kestra 0.x did."),
@@ -50,6 +59,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     def older_keys(self) -> list[str]:
         """Encryption keys that were in use before."""
         return [key for each in (self.previous_encryption_keys or "").split(",") if (key := each.strip())]
+
+    @property
+    def local_roots(self) -> tuple[Path, ...]:
+        """Folders of this machine that flows may use."""
+        return tuple(Path(each) for each in (self.local_paths or "").split(os.pathsep) if each.strip())
 
     @property
     def base_url(self) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from typing import Annotated, Any, Literal
 
 import msgspec
@@ -13,8 +14,9 @@ from batuta.model.state import ENDED, State
 from batuta.plugin.condition import Occasion
 from batuta.plugin.registry import plugin
 from batuta.plugin.task import Template
-from batuta.plugin.trigger import Inputs, Trigger
+from batuta.plugin.trigger import Inputs, Problem, Trigger
 from batuta.plugins.core.condition.execution_labels import label_pairs
+from batuta.plugins.core.trigger.dependencies import Dependency, DependencyWindow, OnMiss
 from batuta.plugins.core.trigger.windows import TimeWindow
 
 DEFAULT_STATES = ENDED | {State.PAUSED}
@@ -141,13 +143,14 @@ class Flow(Trigger):
     ```yaml
     id: after_load
     type: io.kestra.plugin.core.trigger.Flow
-    preconditions:
-      id: loaded
-      flows:
-        - namespace: company.team
-          flowId: load
-          states: [SUCCESS]
+    dependsOn:
+      - namespace: company.team
+        flowId: load
+        states: [SUCCESS]
     ```
+
+    With several entries all of them have to be met within a `window`. `preconditions` and `conditions` are
+    the older way to say such things.
     """
 
     inputs: Inputs = None
@@ -157,3 +160,42 @@ class Flow(Trigger):
     preconditions: Annotated[
         Preconditions | None, Meta(description="What several executions have to meet together.")
     ] = None
+    depends_on: Annotated[
+        list[Dependency] | None, Meta(description="Executions of other flows that it depends on.")
+    ] = None
+    mode: Annotated[
+        Literal["ALL", "ANY", "AT_LEAST"], Meta(description="How many entries of `dependsOn` must be met.")
+    ] = "ALL"
+    min_satisfied: Annotated[int | None, Meta(ge=1, description="How many, with AT_LEAST.")] = None
+    window: Annotated[
+        DependencyWindow | None, Meta(description="Within which time they must be met; a day without it.")
+    ] = None
+    on_miss: Annotated[
+        OnMiss | None, Meta(description="What happens when a daily window closes and they were not met.")
+    ] = None
+
+    def problems(self) -> Iterator[Problem]:
+        """Properties of `dependsOn` that do not fit together."""
+        asked = self.depends_on or ()
+        if self.depends_on is not None and not asked:
+            yield Problem("dependsOn", "must not be empty", "name an upstream flow, or leave it out")
+        if self.window is not None and (conflict := self.window.conflict()) is not None:
+            yield Problem("window", conflict, "use `deadline`, or `from` and `to`, or `every`, or `lookback`")
+        if self.mode == "AT_LEAST" and self.min_satisfied is None:
+            yield Problem("minSatisfied", "is needed with `mode: AT_LEAST`")
+        if self.min_satisfied is not None and self.min_satisfied > len(asked):
+            yield Problem(
+                "minSatisfied", f"is {self.min_satisfied}, but `dependsOn` has {len(asked)} entries"
+            )
+        if self.on_miss is not None and (self.window is None or not (self.window.deadline or self.window.to)):
+            yield Problem("onMiss", "needs a `window` with a `deadline`, or with `from` and `to`")
+
+    @property
+    def needed(self) -> int:
+        """How many entries of `dependsOn` must be met."""
+        match self.mode:
+            case "ANY":
+                return 1
+            case "AT_LEAST":
+                return self.min_satisfied or 1
+        return len(self.depends_on or ())
