@@ -27,7 +27,7 @@ def test_the_list_names_types_with_what_they_do():
 def test_a_word_narrows_the_list():
     lines = run("list", "DuckDB").output.splitlines()
 
-    assert [line.split()[0].rpartition(".")[2] for line in lines] == ["Queries", "Query"]
+    assert [line.split()[0].rpartition(".")[2] for line in lines] == ["Queries", "Query", "Trigger"]
     assert run("list", "zzz").output == "no type mentions `zzz`; `batuta plugin list` names all\n"
 
 

@@ -88,11 +88,10 @@ def _known_properties(kind: str) -> frozenset[str] | None:
     name = registry.canonical(kind)
     if name is None:
         return None
-    try:
-        fields = type_check.fields(registry.load(name))
-    except Exception:  # a border: the module may be anybody's, and the lookup of the type reports it
-        return None
-    return frozenset({*fields, *tasks.COMMON, *triggers.COMMON})
+    cls = registry.load(name)
+    if registry.problem(cls) is not None:
+        return None  # the lookup of the type reports it
+    return frozenset({*type_check.fields(cls), *tasks.COMMON, *triggers.COMMON})
 
 
 def merge(found: Findings, defaults: Sequence[PluginDefault]) -> None:

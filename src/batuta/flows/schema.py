@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from batuta.flows import declarations, known_types, parser, tasks, triggers
+from batuta.flows import declarations, parser, tasks, triggers
 from batuta.model.flow import Concurrency
 from batuta.model.inputs import FlowOutput, Input, InputType
 from batuta.model.task import RetryPolicy, Task
@@ -75,7 +75,7 @@ def flow_schema() -> Json:
     """The schema of a flow document. The same object each time; do not change it."""
     definitions: Json = {}
     common = common_properties(definitions)
-    names = registry.names()
+    names = [name for name in registry.names() if registry.problem(registry.load(name)) is None]
     runners = [name for name in names if any(part in name for part in _RUNNERS)]
     no_tasks = (Trigger, Condition)
     kinds = [name for name in names if name not in runners and not issubclass(registry.load(name), no_tasks)]
@@ -86,7 +86,8 @@ def flow_schema() -> Json:
             definitions[name]["required"].remove("id")
     definitions[TASK] = _one_of(kinds, common)
     definitions[RUNNER] = _one_of(runners, {})
-    definitions[TRIGGER] = _trigger_schema(definitions)
+    triggering = [name for name in names if issubclass(registry.load(name), Trigger)]
+    definitions[TRIGGER] = _trigger_schema(triggering, definitions)
     definitions["input"] = _input_schema()
     return {
         "$schema": DRAFT,
@@ -137,28 +138,11 @@ def _one_of(names: list[str], common: Json) -> Json:
     }
 
 
-def _trigger_schema(definitions: Json) -> Json:
+def _trigger_schema(names: list[str], definitions: Json) -> Json:
     shared = common_of_triggers()
-    branches = []
-    for name, (required, optional) in known_types.TRIGGERS.items():
-        definitions[name] = {
-            "type": "object",
-            "properties": {
-                **shared,
-                **{each: {} for each in sorted(required | optional)},
-                "type": {"const": name},
-            },
-            "required": ["id", "type", *sorted(required)],
-            "additionalProperties": False,
-        }
-        branches.append(
-            {
-                "if": {"properties": {"type": {"const": name}}, "required": ["type"]},
-                "then": {"$ref": f"#/definitions/{name}"},
-            }
-        )
-    known = {"type": {"type": "string", "examples": list(known_types.TRIGGERS)}}
-    return {"type": "object", "required": ["id", "type"], "properties": known, "allOf": branches}
+    for name in names:
+        definitions[name] = class_schema.task_schema(registry.load(name), shared, definitions)
+    return _one_of(names, {"id": {}})
 
 
 def common_of_triggers() -> Json:

@@ -12,30 +12,31 @@ from batuta import expr
 from batuta.flows import known_types
 from batuta.flows.findings import unrecognized
 from batuta.flows.section import Section
-from batuta.plugin import converters, forms, registry
+from batuta.plugin import converters, extras, forms, registry
 
 
 class Found(msgspec.Struct, frozen=True):
-    """What a type name refers to. `cls` is None for a type that is known and not implemented."""
+    """What a type name refers to. `cls` is None for a type that nothing here implements, or not to be had."""
 
     name: str
     cls: type[Any] | None
+    problem: str | None = None
+    """Why the class is not to be had."""
 
 
 def resolve(name: str) -> Found | None:
-    """The class of a type name of any age, or None when nobody knows it.
-
-    Raises:
-        Exception: the type is registered and its module cannot be imported.
-    """
+    """The class of a type name of any age, or None when nobody knows it."""
     present = registry.canonical(name)
-    if present is not None:
-        return Found(present, registry.load(present))
-    known = known_types.canonical(name)
-    if known is None:
-        return None
-    renamed = registry.canonical(known)
-    return Found(renamed, registry.load(renamed)) if renamed is not None else Found(known, None)
+    if present is None:
+        known = known_types.canonical(name)
+        if known is None:
+            return None
+        present = registry.canonical(known)
+        if present is None:
+            return Found(known, None)
+    cls = registry.load(present)
+    problem = registry.problem(cls)
+    return Found(present, cls) if problem is None else Found(present, None, problem)
 
 
 def fields(cls: type[Any]) -> dict[str, converters.Field]:
@@ -51,11 +52,7 @@ def find(section: Section, what: str) -> Found | None:
             "type", "Invalid type: missing type id", hint=f"say what kind of {what} this is: `type: ...`"
         )
         return None
-    try:
-        found = resolve(name)
-    except Exception as error:  # a border: the module may be anybody's
-        section.wrong("type", f"`{name}` cannot be loaded: {error}", code="flow.broken-type")
-        return None
+    found = resolve(name)
     if found is None:
         near = known_types.nearest(name)
         hint = f"did you mean `{near}`?" if near else "look the name up in the list of task types"
@@ -63,11 +60,27 @@ def find(section: Section, what: str) -> Found | None:
         return None
     if found.name != name:
         section.found.inform(f"{name} is replaced by {found.name}")
+    _warn_missing(section, found, what)
     return found
+
+
+def _warn_missing(section: Section, found: Found, what: str) -> None:
+    """Say what is not installed here: the flow can be kept, for it may run elsewhere, or later."""
+    hint = f"the flow can be stored; the {what} fails when it runs"
+    extra = getattr(found.cls, "extra", None)
+    if found.problem is not None:
+        message = f"{found.name} cannot be loaded: {found.problem}"
+        section.found.warn(section.at("type"), message, hint=hint, code="flow.broken-type")
+    elif isinstance(extra, str) and extras.is_missing(extra):
+        message = f"{found.name} needs an optional library that is not installed"
+        hint = f"run `{extras.command(extra)}` where it shall run"
+        section.found.warn(section.at("type"), message, hint=hint, code="flow.missing-extra")
 
 
 def warn_unsupported(section: Section, found: Found, what: str) -> None:
     """Say that a type is known and that nothing here implements it."""
+    if found.problem is not None:
+        return  # said already
     section.found.warn(
         section.at("type"),
         f"known type, not supported by this version: {found.name}",

@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 
 from batuta.errors import InvalidRequest
-from batuta.plugin import pages, registry, schema
+from batuta.plugin import extras, pages, registry, schema
 from batuta.plugin.condition import Condition
 from batuta.plugin.trigger import Trigger
 
@@ -31,6 +31,8 @@ class Entry(msgspec.Struct, frozen=True):
     """What it does, in a sentence."""
     aliases: tuple[str, ...] = ()
     """Older names that still work."""
+    extra: str | None = None
+    """The extra that brings the library it needs."""
 
     @property
     def short(self) -> str:
@@ -47,7 +49,12 @@ def entries() -> list[Entry]:
 def _entry(name: str) -> Entry:
     cls = registry.load(name)
     return Entry(
-        name, _kind(name, cls), family(name), schema.page_of(cls).title, getattr(cls, "type_aliases", ())
+        type=name,
+        kind=_kind(name, cls),
+        family=family(name),
+        title=schema.page_of(cls).title,
+        aliases=getattr(cls, "type_aliases", ()),
+        extra=extra if isinstance(extra := getattr(cls, "extra", None), str) else None,
     )
 
 
@@ -112,7 +119,7 @@ def page(entry: Entry, *, level: int = 1) -> str:
     definitions: schema.Json = {}
     own = schema.object_schema(cls, definitions, dynamic=False)
     outputs = schema.outputs_schema(cls, definitions)
-    paragraphs = [words.title, words.description, "".join(_older(entry))]
+    paragraphs = [words.title, words.description, "".join(_older(entry)), "".join(_needed(entry))]
     examples = [_in_place(entry.kind, example) for example in words.examples]
     return pages.page(entry.type, paragraphs, examples, own, outputs, definitions, level=level)
 
@@ -121,6 +128,11 @@ def _older(entry: Entry) -> Iterator[str]:
     if entry.aliases:
         names = ", ".join(f"`{each}`" for each in entry.aliases)
         yield f"Older name{'s' if entry.aliases[1:] else ''}: {names}."
+
+
+def _needed(entry: Entry) -> Iterator[str]:
+    if entry.extra is not None:
+        yield f"It needs a library that is an extra: `{extras.command(entry.extra)}`."
 
 
 def _in_place(kind: str, example: str) -> str:

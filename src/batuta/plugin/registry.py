@@ -84,15 +84,36 @@ def canonical(name: str) -> str | None:
 
 @cache
 def load(name: str) -> type[Any]:
-    """The class of a canonical type name.
+    """The class of a canonical type name; a stand-in where its module cannot be imported (see `problem`).
 
     Raises:
         KeyError: there is no such type.
     """
     place = _own()[0].get(name) or _foreign()[0][name]
     module, _, attribute = place.partition(":")
-    cls: type[Any] = getattr(importlib.import_module(module), attribute)
+    try:
+        cls: type[Any] = getattr(importlib.import_module(module), attribute)
+    except Exception as error:  # a border: the module may be anybody's
+        return _stand_in(name, f"{type(error).__name__}: {error}")
     return cls
+
+
+def problem(cls: type[Any]) -> str | None:
+    """Why the class of a type cannot be had; None for a class that is the type's own."""
+    found: str | None = getattr(cls, "cannot_be_loaded", None)
+    return found
+
+
+def _stand_in(name: str, why: str) -> type[Any]:
+    """A task without properties, so that flows with such a type can be read, kept and looked at."""
+    import msgspec
+
+    from batuta.plugin.task import RunnableTask
+
+    about = {"type_name": name, "cannot_be_loaded": why, "__doc__": f"Cannot be loaded: {why}"}
+    return msgspec.defstruct(
+        name.rpartition(".")[2], [], bases=(RunnableTask,), namespace=about, kw_only=True
+    )
 
 
 def names() -> list[str]:

@@ -329,6 +329,8 @@ def task_class(task: Task) -> type[Any]:
         near = registry.nearest(task.type)
         raise TaskError(f"Invalid type: {task.type}", mend=f"did you mean `{near}`?" if near else None)
     cls = registry.load(name)
+    if (problem := registry.problem(cls)) is not None:
+        raise TaskError(f"`{task.type}` cannot be loaded: {problem}", mend="install what its module needs")
     if name != WORKING_DIRECTORY and not issubclass(cls, (RunnableTask, InlineTask)):
         raise TaskError(f"`{task.type}` does not run on a worker")
     return cls

@@ -126,10 +126,10 @@ async def plugin(request: Request[Any, Any, Any], type_name: FromPath[str]) -> R
     if name is None:
         near = registry.nearest(type_name)
         raise NotFound(f"there is no type `{type_name}`", mend=f"did you mean `{near}`?" if near else None)
-    try:
-        loaded = registry.load(name)
-    except ImportError as error:
-        raise BatutaError(f"the type `{name}` cannot be loaded: {error}") from None
+    loaded = registry.load(name)
+    problem = registry.problem(loaded)
+    if problem is not None:
+        raise BatutaError(f"the type `{name}` cannot be loaded: {problem}")
     with_common = query.of(request).flag("all")
     body = plugin_schema.documentation(loaded, common_properties({}) if with_common else None)
     return Response(body, headers=_CACHED)
