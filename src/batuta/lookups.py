@@ -16,9 +16,9 @@ from batuta.model.records import KvEntry
 from batuta.model.task import LogLevel
 from batuta.ports import Ports
 from batuta.storage import uris
-
 from batuta.storage.access import check_readable
 from batuta.storage.namespace_files import NamespaceFiles
+
 MOST_READ_BYTES = 10_485_760
 """Most bytes that `read()` brings into an expression."""
 
@@ -36,9 +36,9 @@ class Lookups:
             "fileSize": self._file_size,
             "fileExists": self._file_exists,
             "isFileEmpty": self._is_file_empty,
+            "fileVersion": self._file_version,
             "http": self._http,
             "errorLogs": self._error_logs,
-            "fileVersion": self._file_version,
             "randomPort": self._random_port,
         }
 
@@ -80,9 +80,14 @@ class Lookups:
         entry = await self._live_entry(of, key) if of else await self._inherited_entry(namespace, key)
         if entry is None:
             if error_on_missing:
+                if await self._has_expired(of or namespace, key):
+                    raise NotFound("The requested value has expired")
                 raise NotFound(f"The key '{key}' does not exist in the namespace '{of or namespace}'.")
             return None
         return entry.value
+
+    async def _has_expired(self, namespace: str, key: str) -> bool:
+        return await self._ports.store.kv.get(namespace, key) is not None
 
     async def _live_entry(self, namespace: str, key: str) -> KvEntry | None:
         entry = await self._ports.store.kv.get(namespace, key)

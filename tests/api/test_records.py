@@ -74,6 +74,8 @@ async def test_metrics(hello: Api):
         ("2024-05-01", "DATE", "2024-05-01"),
         ("2024-05-01T10:00:00+02:00", "DATETIME", "2024-05-01T08:00:00Z"),
         ('"PT1H"', "DURATION", "PT1H"),
+        ("{a: 1, b: [x]}", "JSON", {"a": 1, "b": ["x"]}),
+        ("{ not closed", "STRING", "{ not closed"),
     ],
 )
 async def test_a_value_is_typed_by_what_it_looks_like(api: Api, written: str, type: str, value: object):
@@ -153,3 +155,96 @@ async def test_secrets_are_told_by_name_only(api: Api, monkeypatch: pytest.Monke
     assert answer.json()["readOnly"] is False
     assert "aGlkZGVu" not in answer.text
     assert "hidden" not in answer.text
+
+
+async def test_a_present_key_is_kept_when_asked_so(api: Api):
+    await api.call("PUT", f"{KV}/k", content="1")
+
+    refused = await api.call("PUT", f"{KV}/k?overwrite=false", content="2", expect=409)
+
+    assert "Cannot set value for key 'k'. Key already exists" in refused["message"]
+    assert (await api.call("GET", f"{KV}/k"))["value"] == 1
+
+
+async def test_an_expired_value_is_gone_and_says_so(api: Api):
+    from datetime import timedelta
+
+    from batuta.model.records import KvEntry, KvType
+
+    now = api.ports.clock.now()
+    past = now - timedelta(hours=1)
+    await api.ports.store.kv.put(
+        KvEntry(
+            namespace="company.team",
+            key="k",
+            type=KvType.NUMBER,
+            value=1,
+            created_at=past,
+            updated_at=past,
+            expires_at=past,
+        )
+    )
+
+    expired = await api.call("GET", f"{KV}/k", expect=410)
+
+    assert "The requested value has expired" in expired["message"]
+    assert await api.call("GET", KV) == []
+
+
+async def test_logs_of_a_trigger_are_removed(api: Api):
+    from batuta.model.records import LogLine
+    from batuta.model.task import LogLevel
+    from batuta.store.batch import Batch
+
+    def line(trigger_id: str | None) -> LogLine:
+        return LogLine(
+            execution_id="e",
+            namespace="company.team",
+            flow_id="hello",
+            at=api.ports.clock.now(),
+            level=LogLevel.INFO,
+            message=str(trigger_id),
+            trigger_id=trigger_id,
+        )
+
+    await api.ports.store.commit(Batch(logs=[line("one"), line("two"), line(None)]))
+
+    await api.call("DELETE", "/logs/company.team/hello?triggerId=one")
+
+    left = [each["message"] for each in await api.call("GET", "/logs/e")]
+    assert left == ["two", "None"]
+    await api.call("DELETE", "/logs/company.team/hello", expect=400)
+
+
+MEASURES = """\
+id: measures
+namespace: company.team
+inputs:
+  - {id: rows, type: INT}
+tasks:
+  - id: count
+    type: io.kestra.plugin.core.metric.Publish
+    metrics:
+      - {name: rows, type: counter, value: "{{ inputs.rows }}"}
+      - {name: wait, type: timer, value: PT1.5S}
+  - {id: say, type: io.kestra.plugin.core.debug.Return, format: x}
+"""
+
+
+async def test_metrics_of_a_flow_over_time(api: Api):
+    await api.save(MEASURES)
+    for rows in (2, 4):
+        await api.run("company.team/measures", rows=str(rows))
+    where = "company.team/measures"
+
+    assert await api.call("GET", f"/metrics/tasks/{where}") == ["count", "say"]
+    assert await api.call("GET", f"/metrics/names/{where}/count") == ["rows", "wait"]
+    assert "length" in await api.call("GET", f"/metrics/names/{where}")
+    for aggregation, value in (("sum", 6), ("avg", 3), ("min", 2), ("max", 4)):
+        told = await api.call("GET", f"/metrics/aggregates/{where}/count/rows?aggregation={aggregation}")
+        assert told["groupBy"] == "day"
+        assert len(told["aggregations"]) == 31
+        assert (told["aggregations"][-1]["name"], told["aggregations"][-1]["value"]) == ("rows", value)
+    timers = await api.call("GET", f"/metrics/aggregates/{where}/wait")
+    assert timers["aggregations"][-1]["value"] == 3000
+    await api.call("GET", f"/metrics/aggregates/{where}/rows?aggregation=median", expect=422)

@@ -41,6 +41,8 @@ COMMANDS = {
     "namespace": Entry(
         "batuta.cli.namespace:namespace", "Look at namespaces of a server, and manage their files."
     ),
+    "kv": Entry("batuta.cli.kv:kv", "Read and change key-value entries of a server."),
+    "secret": Entry("batuta.cli.secret:secret", "Set and list secrets of a server, never shown."),
     "backfill": Entry(
         "batuta.cli.backfill:backfill",
         "Start the executions that a schedule would have started in the past.",

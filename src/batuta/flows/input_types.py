@@ -226,6 +226,8 @@ def _plain(value: Any) -> Any:
         return None
     if isinstance(value, Mapping):
         return {str(key): _plain(item) for key, item in value.items()}
+    if type(value).__name__ in ("SymbolToken", "IonPySymbol"):
+        return value.text
     if isinstance(value, (list, tuple)):
         return [_plain(item) for item in value]
     if type(value).__name__ == "IonPyBool":

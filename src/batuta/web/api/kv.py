@@ -11,7 +11,8 @@ from litestar import Request, Response
 from litestar.params import FromPath
 
 from batuta import iso8601
-from batuta.errors import InvalidRequest, NotFound
+from batuta.errors import Conflict, InvalidRequest, NotFound
+from batuta.model.inputs import InputType
 from batuta.model.records import KvEntry, KvType
 from batuta.store.port import Search
 from batuta.web import filters, forms, query
@@ -75,7 +76,7 @@ async def _need(site: Site, namespace: str, key: str) -> KvEntry:
     if entry is None:
         raise NotFound(f"No value found for key '{key}' in namespace '{namespace}'")
     if entry.expires_at is not None and entry.expires_at <= site.now():
-        raise Expired(f"The value of key '{key}' in namespace '{namespace}' has expired")
+        raise Expired(f"The requested value has expired: key '{key}' in namespace '{namespace}'")
     return entry
 
 
@@ -112,18 +113,20 @@ async def write(
     ttl = _life_time(query.of(request).text("ttl") or request.headers.get("ttl"))
     kind, value = typed(await forms.text(request, MOST_VALUE_BYTES))
     now = site.now()
-    present = await site.ports.store.kv.get(namespace, key)
     entry = KvEntry(
         namespace=namespace,
         key=key,
         type=kind,
         value=value,
-        created_at=now if present is None else present.created_at,
+        created_at=now,
         updated_at=now,
         expires_at=None if ttl is None else now + ttl,
         description=request.headers.get("description"),
     )
-    await site.ports.store.kv.put(entry)
+    if not await site.ports.store.kv.put(entry, overwrite=query.of(request).flag("overwrite", default=True)):
+        raise Conflict(
+            f"Cannot set value for key '{key}'. Key already exists and `overwrite` is set to `false`."
+        )
     return nothing()
 
 
@@ -145,11 +148,10 @@ def typed(text: str) -> tuple[KvType, Any]:
     try:
         value = msgspec.json.decode(stripped)
     except msgspec.DecodeError:
-        return (
-            _kind_of_text(stripped)
-            if _kind_of_text(stripped)[0] is not KvType.STRING
-            else (KvType.STRING, text)
-        )
+        value = _structure(stripped)
+        if value is None:
+            found = _kind_of_text(stripped)
+            return found if found[0] is not KvType.STRING else (KvType.STRING, text)
     match value:
         case bool():
             return KvType.BOOLEAN, value
@@ -159,6 +161,18 @@ def typed(text: str) -> tuple[KvType, Any]:
             return _kind_of_text(value)
         case _:
             return KvType.JSON, value
+
+
+def _structure(text: str) -> Any:
+    """A map or list in Ion, such as `{a: 1}`; None for other text. Plain JSON was tried before."""
+    if not text.startswith(("{", "[")) or text.startswith(("{{", "{%")):
+        return None
+    from batuta.flows import input_types
+
+    try:
+        return input_types.stored(input_types.parse(InputType.ION, text, None))
+    except input_types.Unfit:
+        return None
 
 
 def _kind_of_text(text: str) -> tuple[KvType, Any]:

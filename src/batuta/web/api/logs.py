@@ -9,7 +9,7 @@ from litestar.params import FromPath
 from litestar.response import Stream
 
 from batuta.model.task import LogLevel
-from batuta.store.port import Search
+from batuta.store.port import AllOf, Condition, Search
 from batuta.web import filters, query, stream
 from batuta.web.access import Action
 from batuta.web.downloads import attachment
@@ -105,6 +105,9 @@ async def remove(
 ) -> Response[bytes]:
     """Remove lines of an execution."""
     asked = wanted(query.of(request))
+    execution = await site.ports.store.executions.get(execution_id)
+    if execution is not None:
+        site.guard.must(Action.DELETE, execution.namespace)
     await site.ports.store.logs.delete(
         execution_id,
         least=asked.least,
@@ -115,4 +118,18 @@ async def remove(
     return nothing()
 
 
-ROUTES = [search, of_execution, download, follow, remove]
+@delete("/logs/{namespace:str}/{flow_id:str}")
+async def remove_of_trigger(
+    request: Request[Any, Any, Any], namespace: FromPath[str], flow_id: FromPath[str], site: GivenSite
+) -> Response[bytes]:
+    """Remove what a trigger of a flow has logged."""
+    site.guard.must(Action.DELETE, namespace)
+    trigger_id = query.of(request).need("triggerId")
+    wanted = (("namespace", namespace), ("flowId", flow_id), ("triggerId", trigger_id))
+    await site.ports.store.logs.purge(
+        AllOf(tuple(Condition(field, "EQUALS", text) for field, text in wanted))
+    )
+    return nothing()
+
+
+ROUTES = [search, of_execution, download, follow, remove, remove_of_trigger]
