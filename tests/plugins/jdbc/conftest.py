@@ -2,6 +2,7 @@
 
 import pytest
 
+from tests.support.services.mariadb import mariadb
 from tests.support.services.postgres import postgres
 
 
@@ -14,3 +15,9 @@ def postgres_server():
 @pytest.fixture
 def database(postgres_server):
     return postgres_server.create()
+
+
+@pytest.fixture(scope="session")
+def mariadb_server():
+    with mariadb() as server:
+        yield server

@@ -18,11 +18,10 @@ from batuta.plugin.trigger import TriggerContext
 from batuta.plugins.jdbc.connection import zone_of
 from batuta.plugins.jdbc.database import Database
 from batuta.plugins.jdbc.fetching import Result, stored
+from batuta.plugins.jdbc.files import FilesQueriesOutput, FilesQueryOutput, places_of, written
 from batuta.plugins.jdbc.query import (
     AfterSql,
     InOneTransaction,
-    QueriesOutput,
-    QueryOutput,
     SqlTask,
     all_results,
     entries,
@@ -32,20 +31,6 @@ from batuta.plugins.jdbc.trigger import SqlTrigger
 
 _DATABASE = "database.duckdb"
 _WITH_FILE_NAME = re.compile(r"filename\s*=\s*(?:true|1)", re.IGNORECASE)
-
-
-class FilesQueryOutput(QueryOutput, frozen=True):
-    """The result of one query, and files."""
-
-    output_files: Annotated[dict[str, str] | None, Meta(description="Files that the SQL wrote.")] = None
-    database_uri: Annotated[str | None, Meta(description="URI of the database file.")] = None
-
-
-class FilesQueriesOutput(QueriesOutput, frozen=True):
-    """The results of several statements, and files."""
-
-    output_files: Annotated[dict[str, str] | None, Meta(description="Files that the SQL wrote.")] = None
-    database_uri: Annotated[str | None, Meta(description="URI of the database file.")] = None
 
 
 class DuckDbTask(SqlTask, kw_only=True):
@@ -68,9 +53,7 @@ class DuckDbTask(SqlTask, kw_only=True):
     @classmethod
     def own_names(cls, properties: Mapping[str, Any], folder: Path) -> Mapping[str, Any]:
         """`outputFiles` and `dbFilePath`."""
-        declared = properties.get("outputFiles")
-        names = [each for each in declared if isinstance(each, str)] if isinstance(declared, list) else []
-        places = {name: str(folder / f"{ids.random_id()}-{Path(name).name}") for name in names}
+        places = places_of(properties, folder, ids.random_id)
         return {"outputFiles": places, "dbFilePath": str(folder / _DATABASE)}
 
     async def prepare(self, ctx: RunContext) -> None:
@@ -91,14 +74,6 @@ class DuckDbTask(SqlTask, kw_only=True):
         )
         database.load(self.community_extensions, ctx.log)
         return database
-
-    async def files(self, ctx: RunContext) -> dict[str, str] | None:
-        """Store the files that the SQL wrote."""
-        if not self.output_files:
-            return None
-        places = ctx.names["outputFiles"]
-        written = {name: Path(places[name]) for name in self.output_files if name in places}
-        return {name: await ctx.files.put(path, name) for name, path in written.items() if path.exists()}
 
     async def database(self, ctx: RunContext) -> str | None:
         """Store the database file, where that is wanted."""
@@ -143,7 +118,7 @@ class Query(DuckDbTask, kw_only=True):
             rows=result.rows,
             uri=await stored(ctx, result),
             size=result.size,
-            output_files=await self.files(ctx),
+            output_files=await written(ctx, self.output_files),
             database_uri=await self.database(ctx),
         )
 
@@ -169,7 +144,7 @@ class Queries(DuckDbTask, kw_only=True):
         results = await all_results(self, ctx, in_one=self.transaction)
         return FilesQueriesOutput(
             outputs=await entries(ctx, results),
-            output_files=await self.files(ctx),
+            output_files=await written(ctx, self.output_files),
             database_uri=await self.database(ctx),
         )
 

@@ -1,1 +1,1 @@
-"""Tasks and triggers about MySQL and MariaDB."""
+"""Tasks and triggers about MySQL."""

@@ -1,0 +1,1 @@
+"""Tasks and triggers about MariaDB: those about MySQL, with addresses of their own."""
