@@ -218,3 +218,69 @@ async def test_an_approval_is_reviewed(api: Api):
     assert done["taskRunList"][0]["outputs"]["decision"] == "APPROVED"
     assert done["taskRunList"][1]["outputs"] == {"value": "5"}
     await api.call("POST", f"{path}/actions/review", json={"decision": "APPROVED"}, expect=409)
+
+
+async def paused(api: Api, execution_id: str, count: int) -> dict:
+    """The execution once so many of its task runs are paused."""
+    async with api.ports.bus.subscribe(ExecutionChanged) as hints, asyncio.timeout(10):
+        while True:
+            found = await api.call("GET", f"/executions/{execution_id}")
+            if sum(run["state"]["current"] == "PAUSED" for run in found.get("taskRunList", ())) == count:
+                return found
+            await anext(aiter(hints))
+
+
+async def test_of_several_pauses_the_first_is_resumed(api: Api):
+    await api.save(
+        """
+        id: two
+        namespace: company.team
+        tasks:
+          - id: both
+            type: io.kestra.plugin.core.flow.Parallel
+            tasks:
+              - {id: one, type: io.kestra.plugin.core.flow.Pause}
+              - {id: other, type: io.kestra.plugin.core.flow.Pause}
+        """
+    )
+    made = await api.call("POST", "/executions/company.team/two")
+    await paused(api, made["id"], 2)
+
+    first = await api.call("POST", f"/executions/{made['id']}/resume")
+    second = await api.call("POST", f"/executions/{made['id']}/resume")
+
+    assert first["state"]["current"] == "PAUSED"
+    assert [run["state"]["current"] for run in first["taskRunList"]][1:].count("PAUSED") == 1
+    assert "PAUSED" not in [run["state"]["current"] for run in second["taskRunList"]]
+
+
+async def test_what_waits_for_something_else_is_not_resumed(api: Api):
+    await api.save(
+        """
+        id: looping
+        namespace: company.team
+        tasks:
+          - id: again
+            type: io.kestra.plugin.core.flow.LoopUntil
+            condition: "{{ false }}"
+            checkFrequency: {interval: PT1H}
+            tasks: [{id: look, type: io.kestra.plugin.core.log.Log, message: looking}]
+        """
+    )
+    await api.save(
+        """
+        id: asking
+        namespace: company.team
+        tasks: [{id: ask, type: io.kestra.plugin.core.flow.Approval}]
+        """
+    )
+    looping = await api.call("POST", "/executions/company.team/looping")
+    asking = await api.call("POST", "/executions/company.team/asking")
+    await paused(api, looping["id"], 1)
+    await paused(api, asking["id"], 1)
+
+    of_loop = await api.call("POST", f"/executions/{looping['id']}/resume", expect=409)
+    of_approval = await api.call("POST", f"/executions/{asking['id']}/resume", expect=409)
+
+    assert "the task `again` begins its next pass by itself at 20" in of_loop["message"]
+    assert "the task `ask` waits for a decision" in of_approval["message"]

@@ -13,7 +13,7 @@ import msgspec
 
 from batuta.engine import events as on
 from batuta.errors import BatutaError, Conflict, InvalidRequest
-from batuta.model.execution import Breakpoint, Execution, TaskRun
+from batuta.model.execution import Breakpoint, Execution
 from batuta.model.labels import Label, Labels, merged
 from batuta.model.state import State
 from batuta.web import waiting
@@ -391,8 +391,3 @@ async def _remove(site: Site, executions: Sequence[Execution], removal: Removal)
             await site.ports.storage.delete_below(
                 uris.execution(execution.namespace, execution.flow_id, execution.id)
             )
-
-
-def first_paused(runs: Iterable[TaskRun]) -> TaskRun | None:
-    """The task run that a resume is for."""
-    return next((run for run in runs if run.state.current is State.PAUSED), None)

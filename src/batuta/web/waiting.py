@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 
 from batuta.model.execution import Execution
 from batuta.web.rejections import WaitedTooLong
@@ -19,9 +19,16 @@ FINISH_SECONDS = 3600.0
 
 
 async def until(
-    site: Site, watch: Watch, execution_id: str, reached: Callable[[Execution], bool], seconds: float
+    site: Site,
+    watch: Watch,
+    execution_id: str,
+    reached: Callable[[Execution], bool],
+    seconds: float,
+    *,
+    also: Callable[[], Awaitable[bool]] | None = None,
 ) -> Execution:
-    """The execution once `reached` holds. Begin to watch before asking for the change.
+    """The execution once `reached` holds, and `also` where there is more to look at. Begin to watch before
+    asking for the change.
 
     Raises:
         WaitedTooLong: it does not within `seconds`.
@@ -30,7 +37,7 @@ async def until(
     end = loop.time() + seconds
     while True:
         execution = await site.need_execution(execution_id)
-        if reached(execution):
+        if reached(execution) and (also is None or await also()):
             return execution
         left = end - loop.time()
         if left <= 0:

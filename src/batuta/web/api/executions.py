@@ -9,13 +9,11 @@ from litestar import Request, Response
 from litestar.params import FromPath
 from litestar.response import Stream
 
-from batuta.errors import Conflict
 from batuta.model.execution import Execution
 from batuta.model.flow import FlowKey
 from batuta.store.port import AllOf, AnyOf, Condition, Criteria, Order, Search
-from batuta.web import filters, forms, operations, query, replaying, starting, stream
+from batuta.web import filters, forms, operations, query, replaying, resuming, starting, stream
 from batuta.web.access import Action
-from batuta.web.rejections import Invalid, Part
 from batuta.web.routes import Decorator, delete, get, post
 from batuta.web.shapes import execution as shape
 from batuta.web.shapes import flow as flow_shape
@@ -269,14 +267,9 @@ async def force_run(execution_id: FromPath[str], site: GivenSite) -> Json:
 async def resume(request: Request[Any, Any, Any], execution_id: FromPath[str], site: GivenSite) -> Json:
     """Let a paused execution go on, with the inputs that its pause asks for."""
     execution = await site.need_execution(execution_id)
-    refusal = operations.resume().refusal(execution)
-    if refusal is not None:
-        raise refusal
-    paused, resolution = await _pause_inputs(request, site, execution, store=True)
-    if resolution.violations:
-        raise Invalid([Part(message=each.message, path=each.path) for each in resolution.violations])
-    operation = operations.resume(dict(resolution.values), paused)
-    return await full(site, await operations.perform(site, execution, operation))
+    waiting = await resuming.pause_of(site, execution)
+    with await forms.form(request) as form:
+        return await full(site, await resuming.resume(site, execution, waiting, form))
 
 
 @actions(post, "resume/validate")
@@ -285,40 +278,15 @@ async def validate_resume(
 ) -> Json:
     """Say what would become of the inputs of a resume."""
     execution = await site.need_execution(execution_id)
-    refusal = operations.resume().refusal(execution)
-    if refusal is not None:
-        raise refusal
-    _, resolution = await _pause_inputs(request, site, execution, store=False)
+    waiting = await resuming.pause_of(site, execution)
+    with await forms.form(request) as form:
+        resolution = await resuming.typed(site, execution, waiting, form, store=False)
     return {
         "id": execution.flow_id,
         "namespace": execution.namespace,
         "inputs": [shape.resolved_input(each, {}) for each in resolution.inputs],
         "checks": [],
     }
-
-
-async def _pause_inputs(
-    request: Request[Any, Any, Any], site: Site, execution: Execution, *, store: bool
-) -> tuple[str | None, Any]:
-    """Id of the task run that is paused, and its inputs typed."""
-    stored = site.parsed(await site.need_revision(execution.flow_key, execution.revision))
-    if stored.flow is None:
-        raise Conflict(f"the flow of the execution cannot be read: {stored.problem}")
-    paused = operations.first_paused(await site.ports.store.executions.task_runs(execution.id))
-    task = (
-        None
-        if paused is None
-        else next((each for each in stored.flow.walk() if each.id == paused.task_id), None)
-    )
-    inputs = starting.declared(() if task is None else task.properties.get("onResume") or ())
-    with await forms.form(request) as form:
-        given, uploads = starting.sorted_out(inputs, form)
-        given |= starting.planned(stored.flow, inputs, uploads, execution.id)
-        resolution = await starting.resolve(site, stored.flow, inputs, given)
-        if store and not resolution.violations:
-            for input_id, upload in uploads.items():
-                await site.ports.storage.put(given[input_id], upload.source())
-    return (None if paused is None else paused.id), resolution
 
 
 @actions(post, "labels")
