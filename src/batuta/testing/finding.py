@@ -9,11 +9,11 @@ import msgspec
 
 from batuta import flows
 from batuta.errors import InvalidRequest
-from batuta.flows.findings import Violation, did_you_mean
+from batuta.flows.findings import Violation
 from batuta.flows.findings import frame as framed
-from batuta.model.flow import Flow, FlowKey
 from batuta.testing.library import Library
 from batuta.testing.recognising import looks_like_suite
+from batuta.testing.shelf import Document, Shelf
 from batuta.testing.suite import Suite
 from batuta.testing.suite_check import mismatches, without_flow
 from batuta.testing.suite_reader import SuiteReading, read_suite
@@ -51,12 +51,6 @@ class Collection(msgspec.Struct, frozen=True):
     library: Library
 
 
-class _Document(msgspec.Struct, frozen=True):
-    path: Path
-    source: str
-    first_line: int
-
-
 def collect(paths: Sequence[Path]) -> Collection:
     """The suites of files and folders, with the flows that they are about.
 
@@ -66,8 +60,8 @@ def collect(paths: Sequence[Path]) -> Collection:
     Raises:
         InvalidRequest: a path does not exist, or a file cannot be read.
     """
-    suites: list[_Document] = []
-    others: list[_Document] = []
+    suites: list[Document] = []
+    others: list[Document] = []
     _sort(_files(paths), suites, others)
     beside: dict[Path, None] = {}
     for document in suites:
@@ -79,15 +73,15 @@ def collect(paths: Sequence[Path]) -> Collection:
     near = (path for folder in beside for path in _yaml_files(folder, deep=False))
     more = [path for path in near if path.resolve() not in known]
     _sort(more, [], others)
-    shelf = _Shelf(others)
+    shelf = Shelf(others)
     found = [_found(document, shelf) for document in suites]
     return Collection(found, shelf.library)
 
 
-def _sort(paths: Iterable[Path], suites: list[_Document], others: list[_Document]) -> None:
+def _sort(paths: Iterable[Path], suites: list[Document], others: list[Document]) -> None:
     for path in paths:
         for part in flows.parts(_text(path)):
-            document = _Document(path, part.source, part.first_line)
+            document = Document(path, part.source, part.first_line)
             (suites if looks_like_suite(part.source) else others).append(document)
 
 
@@ -123,40 +117,7 @@ def _yaml_files(folder: Path, *, deep: bool) -> list[Path]:
     )
 
 
-class _Shelf:
-    """Flows by name; those that no suite asks for stay unread unless a Subflow may need them."""
-
-    def __init__(self, documents: Sequence[_Document]) -> None:
-        parsed: dict[FlowKey, Flow] = {}
-        sources: dict[FlowKey, str] = {}
-        self.broken: dict[FlowKey, tuple[Path, Violation]] = {}
-        for document in documents:
-            source = flows.strip_revision(document.source)
-            reading = flows.read(source)
-            if reading.flow is not None and reading.flow.key not in parsed:
-                parsed[reading.flow.key] = reading.flow
-                sources[reading.flow.key] = source
-            elif reading.flow is None and reading.flow_id and reading.namespace:
-                key = FlowKey(reading.namespace, reading.flow_id)
-                self.broken.setdefault(key, (document.path, reading.violations[0]))
-        self.library = Library(parsed, sources)
-
-    def missing(self, key: FlowKey) -> tuple[str, str]:
-        """Why there is no such flow, and what to do about it."""
-        if key in self.broken:
-            path, violation = self.broken[key]
-            return (
-                f"the flow {key} is not valid: {violation}",
-                f"see what `batuta check {path}` says",
-            )
-        elsewhere = [each for each in self.library.flows if each.id == key.id]
-        if elsewhere:
-            return f"there is no flow {key}", f"did you mean the namespace `{elsewhere[0].namespace}`?"
-        near = did_you_mean(str(key), map(str, self.library.flows))
-        return f"there is no flow {key}", near or "name the folder of the flow as a further PATH"
-
-
-def _found(document: _Document, shelf: _Shelf) -> FoundSuite:
+def _found(document: Document, shelf: Shelf) -> FoundSuite:
     reading = read_suite(document.source, first_line=document.first_line)
     suite, wrong = reading.suite, reading.violations
     if suite is not None:
@@ -170,14 +131,14 @@ def _found(document: _Document, shelf: _Shelf) -> FoundSuite:
     )
 
 
-def _against_flow(reading: SuiteReading, suite: Suite, shelf: _Shelf) -> tuple[Violation, ...]:
-    flow = shelf.library.flows.get(suite.flow_key)
+def _against_flow(reading: SuiteReading, suite: Suite, shelf: Shelf) -> tuple[Violation, ...]:
+    flow = shelf.get(suite.flow_key)
     if flow is not None:
         return mismatches(reading, suite, flow)
     return (without_flow(reading, *shelf.missing(suite.flow_key)),)
 
 
-def _mistake(document: _Document, violation: Violation) -> Mistake:
+def _mistake(document: Document, violation: Violation) -> Mistake:
     return Mistake(
         file=str(document.path),
         line=violation.line + document.first_line - 1,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable, Mapping
+from collections.abc import AsyncIterator
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -13,13 +13,14 @@ import msgspec
 from batuta.clock import Clock
 from batuta.errors import NotFound
 from batuta.model.execution import Execution
-from batuta.model.flow import Flow, FlowKey, FlowRevision
+from batuta.model.flow import FlowKey, FlowRevision
 from batuta.model.records import KvEntry, LogLine, Metric
 from batuta.model.task import LogLevel
 from batuta.storage import uris
 from batuta.storage.port import StoredFile
 from batuta.store.port import StoredLine
 from batuta.testing.guard import refuse_server
+from batuta.testing.library import Library
 from batuta.worker.journal import Journal
 
 _CHUNK_BYTES = 256 * 1024
@@ -136,28 +137,29 @@ class MemoryKv:
 class MemoryFlows:
     """Flows by name, each in one revision."""
 
-    def __init__(self, known: Iterable[Flow], sources: Mapping[FlowKey, str], at: datetime) -> None:
-        self._found = {
-            flow.key: FlowRevision(
-                namespace=flow.namespace,
-                id=flow.id,
-                revision=flow.revision,
-                source=sources.get(flow.key, ""),
-                created_at=at,
-                disabled=flow.disabled,
-                description=flow.description,
-                labels=flow.labels,
-            )
-            for flow in known
-        }
+    def __init__(self, library: Library, at: datetime) -> None:
+        self._library = library
+        self._at = at
 
     async def latest(self, key: FlowKey) -> FlowRevision | None:
         """The one revision."""
-        return self._found.get(key)
+        flow = self._library.flows.get(key)
+        if flow is None:
+            return None
+        return FlowRevision(
+            namespace=flow.namespace,
+            id=flow.id,
+            revision=flow.revision,
+            source=self._library.sources.get(key, ""),
+            created_at=self._at,
+            disabled=flow.disabled,
+            description=flow.description,
+            labels=flow.labels,
+        )
 
     async def revision(self, key: FlowKey, revision: int) -> FlowRevision | None:
         """That revision, if it is the one."""
-        found = self._found.get(key)
+        found = await self.latest(key)
         return found if found is not None and found.revision == revision else None
 
 

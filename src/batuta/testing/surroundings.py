@@ -119,7 +119,7 @@ class Surroundings:
         cipher = Cipher(_KEY, folder)
         store = MemoryStore(
             self.kv,
-            MemoryFlows(library.flows.values(), library.sources, start),
+            MemoryFlows(library, start),
             self.logs,
             MemoryExecutions(lambda id: self.find(id)),
         )

@@ -33,7 +33,6 @@ MOST_FLOWS = 200
 """Flows that a test may start besides its own."""
 MOST_FILE_BYTES = 32 * 1024 * 1024
 """Files of a namespace that tests can see, all together."""
-_STARTING = ("io.kestra.plugin.core.flow.Subflow", "io.kestra.plugin.core.flow.ForEachItem")
 
 
 async def checked(site: Site, source: str) -> tuple[SuiteReading, Sequence[Violation]]:
@@ -113,8 +112,10 @@ async def _latest(site: Site, key: FlowKey) -> Flow | None:
 
 def _started(flow: Flow) -> Iterator[FlowKey]:
     """Flows that tasks start; those whose names are templates cannot be told."""
+    from batuta.testing.shelf import STARTING
+
     for task in flow.walk():
-        if task.type in _STARTING:
+        if task.type in STARTING:
             yield FlowKey(str(task.properties.get("namespace")), str(task.properties.get("flowId")))
 
 
