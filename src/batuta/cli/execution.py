@@ -13,6 +13,7 @@ from batuta.cli import inputs, operating
 from batuta.cli.client import Client, output_option, print_json, print_table, speaks_to_server, verbose_option
 from batuta.cli.main import FAILED, KILLED
 from batuta.errors import InvalidRequest
+from batuta.paths import inside
 
 LEVELS = ["TRACE", "DEBUG", "INFO", "WARN", "ERROR"]
 ENDINGS = {"SUCCESS": 0, "WARNING": 0, "KILLED": KILLED}
@@ -221,7 +222,7 @@ def file_(client: Client, execution_id: str, uri: str, target: Path | None) -> N
             sys.stdout.buffer.write(chunk)
         sys.stdout.buffer.flush()
         return
-    path = target / uri.rpartition("/")[2] if target.is_dir() else target
+    path = inside(target, uri.rpartition("/")[2], flat=True) if target.is_dir() else target
     try:
         with path.open("wb") as file:
             for chunk in chain([first], chunks):

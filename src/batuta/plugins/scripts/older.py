@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import Mapping
-from contextlib import suppress
 from pathlib import Path
 from typing import Annotated, Any, ClassVar
 
@@ -19,7 +18,7 @@ from batuta.plugin.registry import plugin
 from batuta.plugin.task import RunnableTask, TaskFailed
 from batuta.plugins.scripts import environments
 from batuta.plugins.scripts.choice import OlderRunner
-from batuta.plugins.scripts.script import ScriptOutput
+from batuta.plugins.scripts.script import ScriptOutput, places
 from batuta.plugins.scripts.shell import Commands
 
 
@@ -53,10 +52,10 @@ class OlderScript(RunnableTask):
     @classmethod
     def own_names(cls, properties: Mapping[str, Any], folder: Path) -> Mapping[str, Any]:
         """`outputFiles` and `outputDirs`: paths by name."""
-        dirs = _places(folder, _names(properties, "outputDirs"))
+        dirs = places(folder, _names(properties, "outputDirs"))
         for place in dirs.values():
             place.mkdir(parents=True, exist_ok=True)
-        files = _places(folder, _names(properties, "outputFiles", "outputsFiles", "files"))
+        files = places(folder, _names(properties, "outputFiles", "outputsFiles", "files"))
         return {
             "outputFiles": {name: str(place) for name, place in files.items()},
             "outputDirs": {name: str(place) for name, place in dirs.items()},
@@ -115,15 +114,6 @@ def older(output: ScriptOutput) -> OlderScriptOutput:
         std_out_line_count=output.std_out_line_count,
         std_err_line_count=output.std_err_line_count,
     )
-
-
-def _places(folder: Path, names: list[str]) -> dict[str, Path]:
-    """Where files and folders lie; a name that leads elsewhere has no place, and fails the task later."""
-    places = {}
-    for name in names:
-        with suppress(InvalidRequest):
-            places[name] = inside(folder, name)
-    return places
 
 
 def _names(properties: Mapping[str, Any], *keys: str) -> list[str]:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import re
 import shlex
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any, ClassVar
@@ -14,6 +15,8 @@ import msgspec
 from msgspec import Meta
 
 from batuta import ids
+from batuta.errors import InvalidRequest
+from batuta.paths import inside
 from batuta.plugin import task
 from batuta.plugin.context import RunContext
 from batuta.plugin.converters import as_text
@@ -89,9 +92,9 @@ class ScriptTask(RunnableTask):
         declared = properties.get("outputFiles")
         if isinstance(declared, list):
             plain = [
-                each for each in declared if isinstance(each, str) and not set(each) & set(_GLOB_SIGNS + "}")
+                each for each in declared if isinstance(each, str) and not set(each) & set(_GLOB_SIGNS + "}:")
             ]
-            names["outputFiles"] = {name: str(folder / name) for name in plain if ":" not in name}
+            names["outputFiles"] = {name: str(place) for name, place in places(folder, plain).items()}
         return names
 
     async def run(self, ctx: RunContext) -> ScriptOutput:
@@ -198,6 +201,15 @@ async def script_lines(language: Language, script: str, scratch: Scratch) -> lis
         return [script]
     path = await scratch.file(await scratch.with_local_files(script), language.suffix)
     return [f"{language.run} {shlex.quote(path)}"]
+
+
+def places(folder: Path, names: Iterable[str]) -> dict[str, Path]:
+    """Where files and folders lie; a name that leads elsewhere has no place, and fails the task later."""
+    found = {}
+    for name in names:
+        with suppress(InvalidRequest):
+            found[name] = inside(folder, name)
+    return found
 
 
 class Scratch:

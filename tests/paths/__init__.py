@@ -1,0 +1,1 @@
+"""Names that somebody gives us lead nowhere but where they should."""
