@@ -265,6 +265,39 @@ def test_a_pause_that_cancels_leaves_no_branch_beside_it_open():
     assert set(begun.runs.values()) == {"CANCELLED"}
 
 
+def test_a_restart_gives_up_what_is_still_being_killed():
+    begun = run(flow("tasks: [{Sequential: s, tasks: [a, b]}]"), given={"a": [HELD, SUCCESS]})
+    first = begun.simulation.held[begun.run("a").id]
+    begun.simulation.held.clear()
+    begun.kill()
+    assert begun.history_of("s")[-1] == "KILLING"
+
+    begun.restart()
+
+    assert begun.state is SUCCESS
+    assert begun.attempts_of("a") == ["KILLED", "SUCCESS"]
+    begun.simulation.send(
+        on.TaskRunFinished(
+            execution_id=begun.id, task_run_id=first.run.id, token=first.run.token, state=State.KILLED
+        )
+    )
+    assert begun.runs == {"s": "SUCCESS", "a": "SUCCESS", "b": "SUCCESS"}
+
+
+def test_a_block_that_a_restart_set_on_its_way_ends_with_the_execution():
+    done = run(
+        flow("tasks: [{AllowFailure: w, tasks: [a, b]}, c]"),
+        given={"a": [State.FAILED, HELD], "c": State.FAILED},
+    )
+
+    done.restart()
+
+    assert done.execution.settled
+    assert done.runs == {"w": "FAILED", "a": "RUNNING", "c": "FAILED"}
+    done.release("a")
+    assert done.runs == {"w": "FAILED", "a": "SUCCESS", "c": "FAILED"}
+
+
 def test_a_lost_attempt_is_made_again():
     done = run(flow("tasks: [a, b]"), given={"a": [HELD, SUCCESS]})
     attempt = done.run("a")

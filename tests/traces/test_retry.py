@@ -136,3 +136,27 @@ def test_an_allowed_failure_comes_after_the_last_attempt():
     done.move(seconds=2)
 
     assert done.runs == {"x": "WARNING"}
+
+
+def test_a_new_execution_may_follow_while_another_branch_is_paused():
+    """Whatever waits in the old execution is over with it."""
+    begun = run(
+        flow(
+            """
+            tasks:
+              - Parallel: p
+                tasks:
+                  - run: b
+                    retry: {type: constant, interval: PT1S, maxAttempts: 2, behavior: CREATE_NEW_EXECUTION}
+                  - {Sequential: s, tasks: [{Pause: w}]}
+                  - c
+            """
+        ),
+        given={"b": Outcome(held=True), "c": Outcome(held=True)},
+    )
+    assert begun.state is State.PAUSED
+
+    begun.release("b", FAILED)
+
+    assert begun.state is State.RETRIED
+    assert begun.runs == dict.fromkeys(["p", "b", "s", "w"], "RETRIED") | {"c": "RUNNING"}

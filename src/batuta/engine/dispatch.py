@@ -12,8 +12,8 @@ import msgspec
 from batuta import expr, iso8601
 from batuta.engine import breakpoints, listening, spawning
 from batuta.engine.commands import CancelTimers, RunTask, SetTimer, StartSubflow, StopSubflows, StopTaskRuns
-from batuta.engine.draft import Draft, attempt_cut, attempt_ended, attempt_started
-from batuta.engine.endings import end_run, fail_run, finish_attempt
+from batuta.engine.draft import Draft, attempt_ended, attempt_started
+from batuta.engine.endings import end_run, end_what_waits, fail_run, finish_attempt
 from batuta.engine.flowables.base import Child, Flowable
 from batuta.engine.flowables.subflow import Subflow, depth_below
 from batuta.engine.inline.base import UpdatingTask
@@ -170,21 +170,9 @@ def exit_with(draft: Draft, run: TaskRun, state: State) -> None:
         draft.command(StopSubflows())
     else:
         draft.move_execution(state)
-        for each in list(draft.ledger.runs.values()):
-            if not each.is_ended and not _has_its_own_end(draft, each):
-                draft.move(each, state, attempts=attempt_cut(each, state, draft.now))
+        end_what_waits(draft, state)
     draft.command(CancelTimers())
     draft.touch(None)
-
-
-def _has_its_own_end(draft: Draft, run: TaskRun) -> bool:
-    """A worker, or the child of a Subflow, will still say how the run ended (flow spec §7)."""
-    if run.state.current not in (State.SUBMITTED, State.RUNNING):
-        return False
-    kind = draft.ledger.outline.kind(draft.ledger.outline.place(run.task_id).task)
-    return kind in (Kind.RUNNABLE, Kind.INLINE, Kind.EXECUTABLE) or (
-        kind is Kind.DELEGATED and "worker" not in (run.memo or {})
-    )
 
 
 def _start_subflow(draft: Draft, run: TaskRun, place: Place) -> None:

@@ -75,6 +75,8 @@ def _retry_as_new_execution(draft: Draft, run: TaskRun, changes: dict[str, Any])
     for ancestor in draft.ledger.ancestors(run):
         draft.move(ancestor, State.RETRIED)
     draft.move_execution(State.RETRIED)
+    end_what_waits(draft, State.RETRIED)
+    draft.command(CancelTimers())
     draft.command(CreateExecution(at=at))
     draft.touch(None)
     return True
@@ -151,6 +153,29 @@ def is_flowable(kind: Kind) -> bool:
     return kind in (Kind.FLOWABLE, Kind.DELEGATED)
 
 
+def end_what_waits(draft: Draft, state: State) -> None:
+    """The execution is over in a state: so are the runs of which nobody else would tell the end, that none
+    hangs. What is on a worker goes on, and so do the children of Subflows (flow spec §7)."""
+    for run_id in (*draft.ledger.flowables_under_way(), *draft.ledger.leaves_under_way()):
+        run = draft.ledger.runs[run_id]
+        if not _has_its_own_end(draft, run):
+            draft.ledger.forms.pop(run_id, None)
+            draft.move(run, state, attempts=attempt_cut(run, state, draft.now))
+
+
+def _has_its_own_end(draft: Draft, run: TaskRun) -> bool:
+    """A worker, or the child of a Subflow, will still say how the run ended."""
+    if run.state.current is State.KILLING:
+        return True
+    place = draft.ledger.outline.places.get(run.task_id)
+    if place is None or run.state.current not in (State.SUBMITTED, State.RUNNING):
+        return False
+    kind = draft.ledger.outline.kind(place.task)
+    return kind in (Kind.RUNNABLE, Kind.INLINE, Kind.EXECUTABLE) or (
+        kind is Kind.DELEGATED and "worker" not in (run.memo or {})
+    )
+
+
 def cut_short(draft: Draft, state: State) -> None:
     """End an execution in the middle, FAILED or CANCELLED (flow spec §14.1).
 
@@ -195,7 +220,8 @@ def settle(draft: Draft) -> None:
     """Nothing of the execution is left to do: tell who waits for its end."""
     execution = draft.execution
     draft.change_execution(settled=True)
-    if draft.ledger.outline.slas:
+    if draft.ledger.outline.slas and execution.state.current is not State.RETRIED:
+        # The timer of a RETRIED one is that of its next try.
         draft.command(CancelTimers())
     trigger = execution.trigger
     waiting = None if trigger is None else trigger.variables.get(PARENT_RUN)

@@ -12,7 +12,7 @@ from batuta.engine import events as on
 from batuta.engine.commands import CancelTimers, RunTask, SetTimer
 from batuta.engine.dispatch import PAUSE_TIMER, TIMEOUT_TIMER, dispatch
 from batuta.engine.draft import Draft, attempt_cut
-from batuta.engine.endings import ITERATION, PARENT_RUN, RETRY_TIMER, settle
+from batuta.engine.endings import ITERATION, PARENT_RUN, RETRY_TIMER, end_what_waits, settle
 from batuta.engine.flowables.loop import declared_outputs
 from batuta.engine.outline import AFTER_EXECUTION, Kind
 from batuta.errors import BatutaError
@@ -200,6 +200,8 @@ def delay_elapsed(draft: Draft, event: on.DelayElapsed) -> None:
 def finish(draft: Draft, state: State) -> None:
     """All tasks are through: render the flow's outputs and end (flow spec §5.5, §3)."""
     draft.move_execution(state)
+    # A restart may have set a task on its way again that stands before the one which has failed.
+    end_what_waits(draft, state)
     root = draft.ledger.outline.root
     try:
         declared = draft.ledger.outline.flow.outputs if root is None else declared_outputs(root)

@@ -8,7 +8,7 @@ import msgspec
 
 from batuta.engine import events as on
 from batuta.engine.draft import Draft
-from batuta.engine.operations import handler_runs
+from batuta.engine.operations import give_up_kills, handler_runs
 from batuta.model import labels
 from batuta.model.execution import TaskRun
 from batuta.model.labels import Label
@@ -34,6 +34,8 @@ def mark(draft: Draft, event: on.TaskRunMarked) -> None:
     run = ledger.run(event.task_run_id)
     if run is None or not draft.execution.is_ended or not event.state.is_ended:
         return
+    give_up_kills(draft)
+    run = ledger.runs[run.id]
     path = {run.id, *(ancestor.id for ancestor in ledger.ancestors(run))}
     before = {each.id for place in path for each in _earlier(draft, ledger.runs[place])}
     draft.remove([each for each in handler_runs(draft) if each.id not in path | before])

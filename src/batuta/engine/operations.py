@@ -73,6 +73,7 @@ def restart(draft: Draft) -> None:
     if not execution.is_ended and execution.state.current is not State.PAUSED:
         return
     ledger = draft.ledger
+    give_up_kills(draft)
     gone = {run.id: run for run in handler_runs(draft)}
     targets = [
         run
@@ -126,6 +127,13 @@ def restart(draft: Draft) -> None:
 def _kind(draft: Draft, run: TaskRun) -> Kind | None:
     place = draft.ledger.outline.places.get(run.task_id)
     return None if place is None else draft.ledger.outline.kind(place.task)
+
+
+def give_up_kills(draft: Draft) -> None:
+    """Runs that are being killed count as killed: what their workers will say comes too late."""
+    for run in list(draft.ledger.runs.values()):
+        if run.state.current is State.KILLING:
+            draft.move(run, State.KILLED, attempts=attempt_cut(run, State.KILLED, draft.now))
 
 
 def handler_runs(draft: Draft) -> list[TaskRun]:

@@ -164,9 +164,10 @@ def _anew(run: TaskRun, now: datetime) -> TaskRun:
 
 
 def _running(run: TaskRun, now: datetime) -> TaskRun:
-    """An ancestor goes on; how it was about to end is forgotten."""
+    """An ancestor goes on; how it was about to end is forgotten, and so is that it was being killed."""
     memo = {name: value for name, value in (run.memo or {}).items() if name not in ("target", "worker")}
-    return msgspec.structs.replace(run, state=run.state.to(State.RUNNING, now), memo=memo)
+    history = run.state if run.state.current is not State.KILLING else run.state.to(State.KILLED, now)
+    return msgspec.structs.replace(run, state=history.to(State.RUNNING, now), memo=memo)
 
 
 def _comes_after(outline: Outline, run: TaskRun, sibling: TaskRun) -> bool:

@@ -62,14 +62,10 @@ EXECUTION_TRANSITIONS: dict[State, frozenset[State]] = {
     _S.QUEUED: frozenset({_S.RUNNING, _S.KILLING, _S.CANCELLED, _S.FAILED}),
     _S.RUNNING: frozenset({_S.PAUSED, _S.RETRYING, _S.BREAKPOINT, _S.KILLING, _S.RESTARTED})
     | _ENDS_OF_EXECUTION,
-    _S.PAUSED: frozenset(
-        {_S.RESTARTED, _S.RUNNING, _S.KILLING, _S.FAILED, _S.CANCELLED, _S.WARNING, _S.SUCCESS, _S.KILLED}
-    ),
-    _S.RETRYING: frozenset(
-        {_S.RUNNING, _S.KILLING, _S.PAUSED, _S.BREAKPOINT, _S.FAILED, _S.CANCELLED, _S.KILLED}
-    ),
+    _S.PAUSED: frozenset({_S.RESTARTED, _S.RUNNING, _S.KILLING}) | _ENDS_OF_EXECUTION,
+    _S.RETRYING: frozenset({_S.RUNNING, _S.KILLING, _S.PAUSED, _S.BREAKPOINT}) | _ENDS_OF_EXECUTION,
     _S.RESTARTED: frozenset({_S.RUNNING, _S.KILLING, _S.FAILED, _S.CANCELLED}),
-    _S.BREAKPOINT: frozenset({_S.RUNNING, _S.KILLING, _S.FAILED, _S.CANCELLED}),
+    _S.BREAKPOINT: frozenset({_S.RUNNING, _S.KILLING}) | _ENDS_OF_EXECUTION,
     _S.KILLING: frozenset({_S.KILLED}),
     **{state: frozenset({_S.RESTARTED}) | _ENDS_OF_EXECUTION for state in _ENDS_OF_EXECUTION},
 }
@@ -85,7 +81,7 @@ TASK_RUN_TRANSITIONS: dict[State, frozenset[State]] = {
     _S.PAUSED: frozenset({_S.RUNNING, _S.RESTARTED, _S.KILLING}) | _ENDS_OF_RUN,
     _S.RESTARTED: frozenset({_S.SUBMITTED, _S.RUNNING, _S.KILLING}) | _ENDS_OF_RUN,
     _S.RETRYING: frozenset({_S.CREATED, _S.KILLING}) | _ENDS_OF_RUN,
-    _S.BREAKPOINT: frozenset({_S.CREATED, _S.KILLING, _S.KILLED, _S.FAILED, _S.CANCELLED}),
+    _S.BREAKPOINT: frozenset({_S.CREATED, _S.KILLING}) | _ENDS_OF_RUN,
     _S.KILLING: frozenset({_S.KILLED, _S.SUCCESS, _S.WARNING, _S.FAILED}),
     **{state: frozenset({_S.RESTARTED, _S.RUNNING, _S.RETRYING}) | _ENDS_OF_RUN for state in _ENDS_OF_RUN},
 }
