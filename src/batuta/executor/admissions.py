@@ -47,13 +47,14 @@ class Admissions:
                 free[execution.flow_key] += 1
             elif execution.settled or (len(moments) > 1 and moments[-2].state is State.QUEUED):
                 free[execution.flow_key] += 1
-        for key in self._queues & free.keys():
+        for key in [key for key in free if key in self._queues]:
             await self._offer(key, free[key] + 1)
 
     async def offer_everywhere(self) -> None:
         """Offer slots to every queue: of executions that were deleted, of limits that were changed."""
-        self._queues = set(await self._store.executions.queues())
-        for key in list(self._queues):
+        queues = await self._store.executions.queues()
+        self._queues = set(queues)
+        for key in queues:
             await self._offer(key, MOST_OFFERS)
 
     async def _offer(self, key: FlowKey, most: int) -> None:

@@ -401,8 +401,8 @@ class Scheduler:
         log.warning("the triggers of %s are being changed by others", key)
 
     async def _begun(self, record: TriggerRecord) -> TriggerRecord:
-        """A record that begins: its first tick is the next one."""
-        now = self._clock.now()
+        """A record that begins: its first tick is the next one, seen from when its flow was read."""
+        now = record.updated_at
         latest = await self._rules.latest(record.key.flow)
         rule = None if latest is None else latest.rules.get(record.trigger_id)
         if rule is None or record.disabled:
