@@ -96,6 +96,9 @@ class Checker:
         for execution in batch.executions.values():
             self._execution(execution)
             touched.add(execution.flow_key)
+        for line in batch.logs:
+            if "Internal error" in line.message:
+                self.wrong(f"execution {line.execution_id}: {line.message}")
         for execution_id in batch.granted:
             self.known[execution_id].has_slot = True
         self._task_runs(batch)
@@ -251,6 +254,7 @@ class Checker:
             ):
                 self._left_alone(known)
         self._children()
+        self._tries()
         self.ticks.at_rest()
 
     def _left_alone(self, known: Known) -> None:
@@ -268,6 +272,14 @@ class Checker:
                 if heard.state is State.KILLED or last is State.FAILED:
                     continue  # its parent took it down, and it heard of that
                 self.wrong(f"{_name(known, run)} ended {last}, its worker had said {heard.state}")
+
+    def _tries(self) -> None:
+        """What was to be tried again as a new execution was."""
+        sources = {known.execution.parent_id for known in self.known.values()}
+        for known in self.known.values():
+            execution = known.execution
+            if execution.state.current is State.RETRIED and execution.id not in sources:
+                self.wrong(f"execution {execution.id} is RETRIED, and there is no next try")
 
     def _children(self) -> None:
         """Each attempt of a Subflow has one child."""

@@ -83,8 +83,8 @@ def too_many(known: Known, parent_id: str | None) -> str | None:
     """More children of a Parallel or Dag under way than it allows."""
     parent = None if parent_id is None else known.by_id(parent_id)
     task = None if parent is None else known.task(parent)
-    if task is None or short(task.type) not in ("Parallel", "Dag"):
-        return None
+    if task is None or short(task.type) not in ("Parallel", "Dag") or known.was_permitted:
+        return None  # a restart sets everything on its way that has failed
     most = number_of(task.properties.get("concurrent"), 0)
     tasks = {each.id for each in known.outline.branch(task.id, "tasks")}
     open_ = [each for each in known.children(parent_id) if each.task_id in tasks and not each.is_ended]

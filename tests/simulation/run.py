@@ -43,11 +43,16 @@ class Verdict(msgspec.Struct, frozen=True):
 
 def simulate(seed: int, *, verbose: bool = False) -> Verdict:
     """Run the world of a seed to its end."""
-    work.register()
     chance = random.Random(seed)
     loop = VirtualLoop()
     loop.set_exception_handler(lambda _, context: None)
-    with tempfile.TemporaryDirectory() as folder, _quiet(verbose=verbose), _seeded_ids(seed), _parsed_once():
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        work.registered(),
+        _quiet(verbose=verbose),
+        _seeded_ids(seed),
+        _parsed_once(),
+    ):
         try:
             return loop.run_until_complete(_simulate(seed, chance, Path(folder), verbose=verbose))
         finally:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Annotated, Any
 
 from msgspec import Meta
@@ -60,8 +62,14 @@ class Work(RunnableTask):
         return self.Output(performance=number)
 
 
-def register() -> None:
-    """Let flows use the type."""
-    registry._own()[0][NAME] = f"{__name__}:Work"
+@contextmanager
+def registered() -> Iterator[None]:
+    """Let flows use the type for the length of a block."""
     Work.type_name = NAME  # type: ignore[attr-defined]
     Work.type_aliases = ()  # type: ignore[attr-defined]
+    types, _ = registry._own()
+    types[NAME] = f"{__name__}:Work"
+    try:
+        yield
+    finally:
+        del types[NAME]
