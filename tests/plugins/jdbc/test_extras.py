@@ -1,4 +1,4 @@
-"""Libraries of databases are extras: imported by the first task that connects, named when they are missing."""
+"""Libraries of databases are extras: imported by the first task that connects, and named when missing."""
 
 from __future__ import annotations
 
