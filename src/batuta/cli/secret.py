@@ -93,8 +93,8 @@ def delete(client: Client, namespace: str, key: str) -> None:
 def rotate_key(data: Path | None) -> None:
     """Exchange the encryption key of a stopped server, and encrypt its secrets anew.
 
-    The key file gets a new first line. The older keys stay in it, for inputs of past executions were encrypted
-    with them; take a line out once nothing of its time is needed any more.
+    The key file gets a new first line. The older keys stay in it, for inputs of past executions were
+    encrypted with them; take a line out once nothing of its time is needed any more.
     """
     import asyncio
 

@@ -41,6 +41,8 @@ class Wish(msgspec.Struct, kw_only=True):
     """Over those of the trigger."""
     correlation_id: str | None = None
     schedule_at: datetime | None = None
+    secrets: tuple[str, ...] = ()
+    """What the variables may hold of secrets; the execution keeps such values encrypted."""
     upstream: Execution | None = None
     """On whose behalf files and logs are looked up."""
 
@@ -87,7 +89,7 @@ class Launcher:
                 )
             )
 
-        seen: list[str] = []
+        seen = list(wish.secrets)
         labels = [label async for label in self._labels(wish, options, line, seen)]
         labels.append(Label(FROM, "trigger"))
         if wish.correlation_id is not None:

@@ -103,6 +103,8 @@ class Found(msgspec.Struct, frozen=True, kw_only=True):
     settle: Callable[[], Awaitable[None]] | None = None
     """Called once all of it is on the disk: acknowledge, move, delete. It may fail: the next look sees again
     what was not settled, and has to know it by its occasions or its state."""
+    secrets: tuple[str, ...] = ()
+    """What the look has seen of secrets; the worker fills it in, so that the execution does not show them."""
     release: Callable[[], Awaitable[None]] | None = None
     """Called at the very end, whatever has come of it: closes what `settle` needs."""
 

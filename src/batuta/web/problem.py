@@ -7,6 +7,7 @@ clients, `message`, `_links` and `_embedded` for older ones.
 from __future__ import annotations
 
 import logging
+import re
 from http import HTTPStatus
 from typing import Any
 
@@ -96,8 +97,13 @@ def kind_of(error: Exception) -> Kind:
     return _INTERNAL
 
 
+_WEBHOOK_KEY = re.compile(r"(/executions/webhook/[^/]+/[^/]+/)[^/?]+")
+"""The key of a webhook is a secret: an answer that is logged somewhere on its way shall not show it."""
+
+
 def body_of(error: Exception, instance: str) -> tuple[Kind, dict[str, Any]]:
     """Status and body. An error that is ours to mend is logged under an id, and only the id is told."""
+    instance = _WEBHOOK_KEY.sub(r"\1******", instance)
     kind = kind_of(error)
     if kind.status >= 500 and not isinstance(error, errors.OperatorError | WaitedTooLong):
         return kind, _internal(error, kind, instance)

@@ -64,7 +64,7 @@ class Answers:
         batch = Batch(kv=_remembered(rule.key, found, now))
         execution: Execution | None = None
         if found.variables is not None:
-            launch = await self._launched(rule, execution_id, _variables(found), now)
+            launch = await self._launched(rule, execution_id, _variables(found), now, found.secrets)
             execution = launch.execution
             batch.logs += launch.lines
             _note(batch, rule.key, found.occasions or (execution_id,), execution_id, now)
@@ -214,10 +214,17 @@ class Answers:
     # Both
 
     async def _launched(
-        self, rule: Rule, execution_id: str, variables: dict[str, Any], now: datetime
+        self,
+        rule: Rule,
+        execution_id: str,
+        variables: dict[str, Any],
+        now: datetime,
+        secrets: tuple[str, ...] = (),
     ) -> Launch:
         names = rule.names(self._launcher.world, variables)
-        wish = Wish(rule=rule, execution_id=execution_id, names=names, variables=variables)
+        wish = Wish(
+            rule=rule, execution_id=execution_id, names=names, variables=variables, secrets=secrets
+        )
         return await self._launcher.launch(wish, now)
 
     async def _write(

@@ -109,6 +109,11 @@ class Attempt:
         self.context = self._make_context(number)
         self._work: asyncio.Task[Outcome] | None = None
 
+    @property
+    def secrecy(self) -> Secrecy:
+        """What the attempt knows of secrets."""
+        return self._secrecy
+
     def kill(self) -> None:
         """Stop the attempt; it ends as KILLED unless it was over already."""
         self.killed = True

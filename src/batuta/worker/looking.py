@@ -23,13 +23,15 @@ from batuta.plugin.trigger import Trigger, TriggerContext
 from batuta.ports import Ports
 from batuta.worker.attempt import Attempt, Bench
 from batuta.worker.context import AttemptContext, AttemptInputs
+from batuta.worker.secrecy import Secrecy
 from batuta.worker.workspace import Workspace
 
 
 class LookContext:
     """See `plugin.trigger.TriggerContext`; everything else is the context of an attempt."""
 
-    def __init__(self, context: AttemptContext, ports: Ports, key: TriggerKey) -> None:
+    def __init__(self, context: AttemptContext, ports: Ports, key: TriggerKey, secrecy: Secrecy) -> None:
+        self.secrecy = secrecy
         self._context = context
         self._ports = ports
         self._key = key
@@ -62,19 +64,26 @@ async def at_work(
     """A trigger with its properties rendered, and its context; files are stored below the execution.
 
     Raises:
-        BatutaError: its properties cannot be rendered, or a library is missing.
+        BatutaError: its properties cannot be rendered, or a library is missing; no secret is in its text.
     """
     workspace = Workspace(bench.folders)
-    context = Attempt(bench, _inputs(bench, world, rule, execution_id), 0, workspace).context
+    attempt = Attempt(bench, _inputs(bench, world, rule, execution_id), 0, workspace)
+    context, secrecy = attempt.context, attempt.secrecy
     renderer = context.renderer
     try:
         trigger = await renderer.settle(lambda: rule.form().build(renderer.text))
-        yield trigger, cast(TriggerContext, LookContext(context, bench.ports, rule.key))
+        yield trigger, cast(TriggerContext, LookContext(context, bench.ports, rule.key, secrecy))
     except ModuleNotFoundError as error:
         extra = None if rule.cls is None else rule.cls.extra
         if extra is None:
             raise
         raise MissingExtra(rule.definition.type, extra) from error
+    except Exception as error:
+        # Addresses with passwords are in the texts of many libraries.
+        text = str(error)
+        if (shown := secrecy.mask(text)) != text:
+            raise BatutaError(shown) from None
+        raise
     finally:
         context.stop()
         if workspace.is_made:

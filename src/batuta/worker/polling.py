@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import Protocol, cast
 
 from msgspec.structs import replace
 
@@ -11,7 +11,7 @@ from batuta.firing.rules import Rule
 from batuta.plugin.outputs import plain_outputs
 from batuta.plugin.trigger import Found, PollingTrigger
 from batuta.worker.attempt import Bench
-from batuta.worker.looking import at_work, wrong_kind
+from batuta.worker.looking import LookContext, at_work, wrong_kind
 
 
 class Looks(Protocol):
@@ -39,4 +39,5 @@ class Poller:
                 raise wrong_kind(rule, "poll")
             answer = await trigger.poll(context)
             found = answer if isinstance(answer, Found) else Found(variables=answer)
-            return replace(found, variables=plain_outputs(found.variables))
+            seen = cast(LookContext, context).secrecy.seen
+            return replace(found, variables=plain_outputs(found.variables), secrets=seen)

@@ -19,6 +19,7 @@ from batuta.engine.ledger import Ledger
 from batuta.engine.outline import Outline
 from batuta.errors import Conflict, InvalidRequest, NotFound
 from batuta.model.execution import Execution
+from batuta.model.masking import Masker
 from batuta.storage import uris
 from batuta.storage.port import StoredFile
 from batuta.web import forms, problem, query
@@ -258,9 +259,7 @@ async def _evaluated(
         result, secrets = await site.with_facts(render, namespace=execution.namespace, execution=execution)
     except expr.ExpressionError as error:
         return {"error": str(error)}
-    for secret in secrets:
-        result = result.replace(secret, "******") if result and secret else result
-    return {"result": "" if result is None else result}
+    return {"result": "" if result is None else Masker(secrets).mask(result)}
 
 
 ROUTES = [download, metas, preview, execution_outputs, outputs, task_run_outputs, evaluate_in_task, evaluate]
