@@ -10,6 +10,7 @@ import xml.etree.ElementTree as xml
 import pytest
 from click.testing import CliRunner
 
+from batuta.cli import check, loading
 from batuta.cli.test import test as command
 from tests.docs.documents import ROOT, blocks
 
@@ -121,6 +122,36 @@ def test_a_folder_without_suites_is_told(tmp_path):
 
     assert result.exit_code == 2
     assert result.output == "no test suites found: a suite is a YAML file with `testCases:`\n"
+
+
+def test_flows_are_found_by_the_names_that_templates_give(folder):
+    (folder / "flows" / "outer.yaml").write_text(
+        "id: outer\nnamespace: acme\ninputs: [{id: flow, type: STRING, defaults: inner}]\ntasks:\n"
+        "  - id: call\n    type: io.kestra.plugin.core.flow.Subflow\n"
+        "    namespace: acme\n    flowId: '{{ inputs.flow }}'\n"
+    )
+    (folder / "flows" / "inner.yaml").write_text(
+        "id: inner\nnamespace: acme\ntasks:\n"
+        "  - {id: a, type: io.kestra.plugin.core.debug.Return, format: x}\n"
+    )
+    (folder / "flows" / "greet.test.yaml").write_text(
+        "id: s\nnamespace: acme\nflowId: outer\ntestCases:\n  - id: c\n"
+        "    type: io.kestra.core.tests.flow.UnitTest\n"
+        "    assertions: [{value: '{{ execution.state }}', equalTo: SUCCESS}]\n"
+    )
+
+    assert run(folder).exit_code == 0
+
+
+def test_suites_are_checked_with_flows_and_stored_with_none(folder):
+    broken = folder / "flows" / "greet.test.yaml"
+    broken.write_text(GOOD.replace("equalTo", "equals"))
+
+    findings = [each.message for each in check.findings_of(broken)]
+    flows, wrong = loading.read_file(broken)
+
+    assert findings[0].startswith('Unrecognized field "equals"')
+    assert (flows, wrong) == ([], [])
 
 
 # Telling

@@ -8,8 +8,6 @@ from typing import Any, cast
 
 import msgspec
 
-from batuta.engine.outline import Kind, load
-from batuta.errors import FlowError
 from batuta.model.flow import Flow
 from batuta.model.state import State
 from batuta.model.task import Task
@@ -19,6 +17,7 @@ from batuta.plugin.forms import Form
 from batuta.plugin.task import InlineTask, Output, RunnableTask, TaskFailed
 from batuta.testing.guard import Needed, Reach, Watch, watching
 from batuta.testing.suite import AttemptFixture, Fixtures, TaskFixture
+from batuta.testing.suite_check import is_special
 from batuta.worker.attempt import Forms
 from batuta.worker.context import AttemptContext
 
@@ -157,11 +156,3 @@ def with_leaves(flow: Flow, fixtures: Fixtures) -> Flow:
         finally_=tuple(map(replaced, flow.finally_)),
         after_execution=tuple(map(replaced, flow.after_execution)),
     )
-
-
-def is_special(task: Task) -> bool:
-    """The engine starts the task in a way of its own: no worker runs it."""
-    try:
-        return isinstance(getattr(load(task), "kind", None), Kind)
-    except FlowError:
-        return False

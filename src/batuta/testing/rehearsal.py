@@ -289,6 +289,11 @@ class Rehearsal(Stage):
                 )
             try:
                 outcome = await attempt.run()
+            except Exception as error:
+                # An attempt that breaks must not leave the execution waiting for it.
+                self._line(ledger, LogLevel.ERROR, f"{type(error).__name__}: {error}", command)
+                self._finish(ledger, command, State.FAILED, None)
+                return
             finally:
                 self._attempts.pop(run.id, None)
         state = outcome.state

@@ -90,6 +90,9 @@ class _Check:
                 f"`{task.id}` arranges other tasks, so it has no fixture of its own",
                 hint=f"write fixtures for {', '.join(f'`{leaf}`' for leaf in leaves)} instead",
             )
+        if fixture.value is not None and is_special(task):
+            message = f"`{task.id}` starts or stops executions, so its fixture is for every value"
+            self.found.wrong((*path, "value"), message, hint="leave `value` out")
         parent = self._parents.get(task.id)
         if parent is None or parent.type != _WORKING_DIRECTORY:
             return
@@ -101,11 +104,20 @@ class _Check:
 
 def is_flowable(task: Task) -> bool:
     """The task arranges others, and does no work of its own."""
+    return _kind(task) in (Kind.FLOWABLE, Kind.DELEGATED, Kind.SPAWNING)
+
+
+def is_special(task: Task) -> bool:
+    """The engine starts the task in a way of its own: no worker runs it."""
+    return _kind(task) is not None
+
+
+def _kind(task: Task) -> Kind | None:
     try:
         kind = getattr(load(task), "kind", None)
     except FlowError:
-        return False
-    return kind in (Kind.FLOWABLE, Kind.DELEGATED, Kind.SPAWNING)
+        return None
+    return kind if isinstance(kind, Kind) else None
 
 
 def children_of(task: Task) -> Iterator[Task]:

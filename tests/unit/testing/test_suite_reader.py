@@ -46,6 +46,7 @@ tasks:
     type: io.kestra.plugin.core.flow.WorkingDirectory
     tasks:
       - {id: inner, type: io.kestra.plugin.core.debug.Return, format: x}
+  - {id: call, type: io.kestra.plugin.core.flow.Subflow, namespace: acme.sales, flowId: other}
 triggers:
   - {id: nightly, type: io.kestra.plugin.core.trigger.Schedule, cron: "0 1 * * *"}
 """
@@ -184,6 +185,10 @@ def test_a_misspelt_operator_gets_a_suggestion():
         (
             ("- id: load\n", "- id: inner\n          state: WARNING\n"),
             "a task of a WorkingDirectory ends as SUCCESS or FAILED, not as WARNING",
+        ),
+        (
+            ("- id: load\n", "- id: call\n          value: a\n"),
+            "`call` starts or stops executions, so its fixture is for every value (leave `value` out)",
         ),
         (
             ("fixtures:\n", "fixtures:\n      trigger: {id: daily, type: t}\n"),
