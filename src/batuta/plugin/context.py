@@ -87,6 +87,13 @@ class Files(Protocol):
     async def read(self, uri: str) -> bytes:
         """The content of a stored file; for small files only."""
 
+    def on_machine(self, path: str) -> Path:
+        """The place behind a path of this machine, which need not exist; `file://` may stand before it.
+
+        Raises:
+            TaskError: the operator has not opened it to flows.
+        """
+
     async def put(self, source: Path, name: str | None = None) -> str:
         """Store a local file below this task run and give its URI; `name` defaults to the file's own."""
 

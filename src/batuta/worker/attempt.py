@@ -191,6 +191,7 @@ class Attempt:
             log=log,
             metrics=metrics,
             clock=bench.ports.clock,
+            local_roots=settings.local_roots,
         )
         names = TaskNames(self.inputs.names, lambda: self._workspace.folder, self._own_names(task))
         known = [*self.inputs.secrets, *secret_values(self.inputs.flow, names["inputs"])]

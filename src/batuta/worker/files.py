@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import os
+import shutil
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 
 import msgspec
 
@@ -16,7 +18,7 @@ from batuta import expr, ids
 from batuta.clock import Clock
 from batuta.errors import BatutaError, InvalidRequest, NotFound, TaskError
 from batuta.model.execution import Execution
-from batuta.paths import inside
+from batuta.paths import inside, is_inside
 from batuta.plugin.context import TaskLog, TaskMetrics
 from batuta.plugin.converters import as_text
 from batuta.storage import uris
@@ -45,6 +47,7 @@ class AttemptFiles:
         log: TaskLog,
         metrics: TaskMetrics,
         clock: Clock,
+        local_roots: tuple[Path, ...] = (),
     ) -> None:
         self._workspace = workspace
         self._storage = storage
@@ -56,6 +59,7 @@ class AttemptFiles:
         self._log = log
         self._metrics = metrics
         self._clock = clock
+        self._local_roots = local_roots
 
     @property
     def working_dir(self) -> Path:
@@ -70,6 +74,9 @@ class AttemptFiles:
 
     async def fetch(self, uri: str, target: Path) -> None:
         """Copy a stored file to a local path."""
+        if uri.startswith("file://"):
+            await asyncio.to_thread(_copy, self.on_machine(uri), target)
+            return
         place = await self.resolve(uri)
         await asyncio.to_thread(target.parent.mkdir, parents=True, exist_ok=True)
         try:
@@ -81,10 +88,26 @@ class AttemptFiles:
 
     async def read(self, uri: str) -> bytes:
         """The content of a stored file."""
+        if uri.startswith("file://"):
+            return await asyncio.to_thread(_content, self.on_machine(uri))
         try:
             return await self._storage.read(await self.resolve(uri))
         except NotFound:
             raise TaskError(f"There is no file `{uri}` in the internal storage") from None
+
+    def on_machine(self, path: str) -> Path:
+        """The place behind a path of this machine that the operator has opened to flows."""
+        if path.startswith("file://"):
+            path = unquote(path.removeprefix("file://"))
+        place = Path(path)
+        if "\0" in path or not place.is_absolute():
+            raise TaskError(f"`{path}` is no absolute path", mend="begin it with `/`")
+        if not any(is_inside(root, place) for root in self._local_roots):
+            raise TaskError(
+                f"`{path}` may not be used: it is not below a folder that is open to flows",
+                mend="the operator opens folders with the setting `local_paths`",
+            )
+        return place
 
     async def put(self, source: Path, name: str | None = None) -> str:
         """Store a local file below this task run."""
@@ -191,8 +214,8 @@ class AttemptFiles:
         """
         if uri.startswith("file://"):
             raise TaskError(
-                f"`{uri}` cannot be read: files of the host are closed to flows",
-                mend="store the file first, as an input of type FILE or as a namespace file",
+                f"`{uri}` is a file of the host, which is no stored file",
+                mend="store it first, with `io.kestra.plugin.fs.local.Download`",
             )
         execution = self._execution
         try:
@@ -296,3 +319,18 @@ def _texts(value: Any) -> list[str]:
 def _write(target: Path, content: str) -> None:
     target.parent.mkdir(parents=True, exist_ok=True)
     target.write_text(content, encoding="utf-8")
+
+
+def _copy(source: Path, target: Path) -> None:
+    target.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        shutil.copyfile(source, target)
+    except OSError as error:
+        raise TaskError(f"`{source}` cannot be read: {error.strerror}") from None
+
+
+def _content(source: Path) -> bytes:
+    try:
+        return source.read_bytes()
+    except OSError as error:
+        raise TaskError(f"`{source}` cannot be read: {error.strerror}") from None

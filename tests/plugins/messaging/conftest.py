@@ -128,9 +128,9 @@ class Program:
 
 
 @asynccontextmanager
-async def program_in(folder: Path) -> AsyncIterator[Program]:
+async def program_in(folder: Path, **settings: Any) -> AsyncIterator[Program]:
     """A program on a folder."""
-    async with running(Settings(data_dir=folder)) as ports:
+    async with running(Settings(data_dir=folder, **settings)) as ports:
         yield Program(ports)
 
 

@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal
 
 from msgspec import Meta
 
+from batuta.clock import SystemClock
 from batuta.errors import TaskError
 from batuta.plugin import task
 from batuta.plugin.context import RunContext
@@ -41,7 +42,7 @@ def shown(message: Any) -> Message:
     headers: dict[str, list[str]] = {}
     for name, value in (message.headers or {}).items():
         headers.setdefault(str(name), []).append(str(value))
-    at = datetime.now(UTC) if not message.reply.startswith("$JS.ACK") else message.metadata.timestamp
+    at = SystemClock().now() if not message.reply.startswith("$JS.ACK") else message.metadata.timestamp
     return Message(
         subject=message.subject,
         headers=headers,

@@ -1,0 +1,1 @@
+"""Files of this machine, below folders that the operator has opened to flows."""
