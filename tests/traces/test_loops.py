@@ -1,11 +1,12 @@
-"""ForEach and its older forms, and LoopUntil (flow spec §6.6, §6.7, §6.10)."""
+"""ForEach and its older forms, LoopUntil, and pauses inside of a Loop (flow spec §6.6 to §6.10)."""
 
 from __future__ import annotations
 
 import pytest
 
+from batuta.engine import events as on
 from batuta.model.state import State
-from batuta.testing.run import Outcome, run
+from batuta.testing.run import Outcome, Simulation, run
 from tests.support.shorthand import flow
 
 HELD = Outcome(held=True)
@@ -181,3 +182,67 @@ def test_a_failed_child_ends_the_loop():
     done = run(flow("tasks: [{LoopUntil: loop, condition: 'false', tasks: [t]}]"), given={"t": State.FAILED})
 
     assert done.runs == {"loop": "FAILED", "t": "FAILED"}
+
+
+def looped(limit: int) -> Simulation:
+    """A Loop over three values whose iterations pause."""
+    return Simulation(
+        flow(f"tasks: [{{Loop: l, values: [a, b, c], concurrencyLimit: {limit}, tasks: [{{Pause: p}}]}}, t]")
+    )
+
+
+def resume_next(stage: Simulation) -> None:
+    waiting = next(
+        each.execution.id
+        for each in stage.ledgers.values()
+        if each.execution.loop is not None and each.execution.state.current is State.PAUSED
+    )
+    stage.send(on.ResumeRequested(execution_id=waiting))
+
+
+def test_a_loop_is_paused_while_one_of_its_iterations_is():
+    stage = looped(1)
+
+    done = stage.start()
+
+    assert done.state is State.PAUSED
+    assert done.runs == {"l": "PAUSED"}
+    for _ in range(3):
+        assert done.state is State.PAUSED
+        resume_next(stage)
+    assert done.state is State.SUCCESS
+    assert done.runs == {"l": "SUCCESS", "t": "SUCCESS"}
+    assert done.history == ["CREATED", "RUNNING", *["PAUSED", "RUNNING"] * 3, "SUCCESS"]
+
+
+def test_a_loop_goes_on_when_the_last_of_its_pauses_is_over():
+    stage = looped(0)
+    done = stage.start()
+
+    resume_next(stage)
+    resume_next(stage)
+    assert done.runs == {"l": "PAUSED"}
+
+    resume_next(stage)
+    assert done.runs == {"l": "SUCCESS", "t": "SUCCESS"}
+
+
+def test_an_iteration_that_is_killed_in_its_pause_lets_the_loop_end():
+    stage = looped(1)
+    done = stage.start()
+    iteration = next(each for each in stage.ledgers if each != done.id)
+
+    stage.send(on.KillRequested(execution_id=iteration))
+
+    assert done.state is State.KILLED
+    assert done.runs == {"l": "KILLED", "t": "SUCCESS"}
+
+
+def test_a_kill_of_the_whole_reaches_a_paused_iteration():
+    stage = looped(0)
+    done = stage.start()
+
+    done.kill()
+
+    assert {each.execution.state.current for each in stage.ledgers.values()} == {State.KILLED}
+    assert all(each.execution.settled for each in stage.ledgers.values())

@@ -109,6 +109,15 @@ class TellParent(Command, frozen=True, kw_only=True):
     outputs: dict[str, Any] | None = None
 
 
+class TellPause(Command, frozen=True, kw_only=True):
+    """Tell the Loop around this iteration that it is paused, or goes on."""
+
+    parent_execution_id: str
+    task_run_id: str
+    index: int
+    paused: bool
+
+
 class CreateExecution(Command, frozen=True, kw_only=True):
     """Create a new execution of the same flow from this one, at an instant (flow spec §12.3)."""
 
@@ -142,6 +151,7 @@ AnyCommand = (
     | StoreRows
     | RestartSubflow
     | TellParent
+    | TellPause
     | CreateExecution
     | AcquireSlot
     | WriteLog

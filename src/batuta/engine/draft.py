@@ -70,6 +70,11 @@ class Draft:
         return self.ledger.execution
 
     @property
+    def before(self) -> Execution:
+        """The execution's row as it was before this step."""
+        return self._before
+
+    @property
     def state(self) -> State:
         """The execution's state as it stands in this step."""
         return self.ledger.execution.state.current

@@ -102,6 +102,14 @@ class SubflowRefused(Event, frozen=True, kw_only=True):
     reason: str
 
 
+class IterationPaused(Event, frozen=True, kw_only=True):
+    """An iteration of a Loop is paused, or goes on."""
+
+    task_run_id: str
+    index: int
+    paused: bool
+
+
 class SubflowEnded(Event, frozen=True, kw_only=True):
     """A child execution has ended, and everything that follows on its end."""
 
@@ -228,6 +236,7 @@ AnyEvent = (
     | ChildRunReported
     | SubflowCreated
     | SubflowRefused
+    | IterationPaused
     | SubflowEnded
     | DelayElapsed
     | KillRequested

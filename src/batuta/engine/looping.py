@@ -1,11 +1,13 @@
-"""Passes of a LoopUntil (flow spec §6.10)."""
+"""Passes of a LoopUntil, and pauses inside of the iterations of a Loop (flow spec §6.9, §6.10)."""
 
 from __future__ import annotations
 
 import msgspec
 
 from batuta import expr
-from batuta.engine.commands import SetTimer
+from batuta.engine import events as on
+from batuta.engine import spawning
+from batuta.engine.commands import SetTimer, TellPause
 from batuta.engine.draft import Draft
 from batuta.engine.endings import end_flowable
 from batuta.engine.flowables.loop_until import LoopUntil
@@ -62,3 +64,53 @@ def interval_over(draft: Draft, run: TaskRun) -> None:
         other.state.current is State.PAUSED for other in draft.ledger.runs.values()
     ):
         go_on(draft, State.RUNNING)
+
+
+def tell_pause(draft: Draft) -> None:
+    """A Loop is paused while one of its iterations is, so it hears of each change."""
+    loop, before = draft.execution.loop, draft.before.state.current
+    now = draft.state
+    if loop is None or now.is_ended or (before is State.PAUSED) is (now is State.PAUSED):
+        return
+    draft.command(
+        TellPause(
+            parent_execution_id=loop.execution_id,
+            task_run_id=loop.task_run_id,
+            index=loop.item.index,
+            paused=now is State.PAUSED,
+        )
+    )
+
+
+def paused(draft: Draft, event: on.IterationPaused) -> None:
+    """An iteration of a Loop is paused, or goes on: so is the Loop, and with it the execution."""
+    run = draft.ledger.run(event.task_run_id)
+    if run is None or run.is_ended or run.state.current is State.KILLING:
+        return
+    resting = {*((run.memo or {}).get("paused") or ())} - {event.index}
+    if event.paused:
+        resting.add(event.index)
+    _rest(draft, run, resting)
+
+
+def _rest(draft: Draft, run: TaskRun, resting: set[int]) -> TaskRun:
+    """Note which iterations are paused, and be paused as long as there is one."""
+    run = draft.move(run, memo={**(run.memo or {}), "paused": sorted(resting)})
+    if resting and run.state.current is State.RUNNING:
+        run = draft.move(run, State.PAUSED)
+        if draft.state in (State.RUNNING, State.RETRYING):
+            draft.move_execution(State.PAUSED)
+    elif not resting and run.state.current is State.PAUSED:
+        run = draft.move(run, State.RUNNING)
+        others = any(each.state.current is State.PAUSED for each in draft.ledger.runs.values())
+        if draft.state is State.PAUSED and not others:
+            go_on(draft, State.RUNNING)
+        spawning.go_on(draft, run)
+        run = draft.ledger.runs[run.id]
+    return run
+
+
+def end_rest(draft: Draft, run: TaskRun, index: int) -> TaskRun:
+    """An iteration has ended; if it was paused, it is no more."""
+    resting = {*((run.memo or {}).get("paused") or ())}
+    return _rest(draft, run, resting - {index}) if index in resting else run

@@ -87,6 +87,7 @@ def advance(
         if ledger.outline.has_assertions:
             sla.check_assertions(draft)
         settle(draft)
+        looping.tell_pause(draft)
     except BaseException:
         draft.rollback()
         raise
@@ -114,6 +115,8 @@ def record(event: on.AnyEvent, draft: Draft) -> None:
             subflows.created(draft, event)
         case on.SubflowRefused():
             subflows.refused(draft, event)
+        case on.IterationPaused():
+            looping.paused(draft, event)
         case on.SubflowEnded():
             subflows.ended(draft, event)
         case on.DelayElapsed():

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from batuta.engine import events as on
-from batuta.engine import spawning
+from batuta.engine import looping, spawning
 from batuta.engine.commands import RestartSubflow
 from batuta.engine.dispatch import dispatch
 from batuta.engine.draft import Draft, attempt_started
@@ -43,7 +43,7 @@ def refused(draft: Draft, event: on.SubflowRefused) -> None:
     if run is None or run.is_ended or run.token != event.token:
         return
     if event.index is not None:
-        spawning.ended(draft, run, event)
+        spawning.ended(draft, looping.end_rest(draft, run, event.index), event)
         return
     draft.log(LogLevel.ERROR, event.reason, run)
     finish_attempt(draft, run, State.FAILED, None)
@@ -53,7 +53,7 @@ def ended(draft: Draft, event: on.SubflowEnded) -> None:
     """The child has ended: the task ends like it, or succeeds, as it was told to."""
     run = draft.ledger.run(event.task_run_id)
     if run is not None and not run.is_ended and event.index is not None:
-        spawning.ended(draft, run, event)
+        spawning.ended(draft, looping.end_rest(draft, run, event.index), event)
         return
     known = (None, event.child_id, event.original_id)
     if run is None or run.is_ended or (run.outputs or {}).get("executionId") not in known:

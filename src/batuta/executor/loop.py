@@ -400,6 +400,15 @@ class Executor:
             case do.StopSubflows():
                 for child_id in await self._children(execution_id):
                     this.posted.append(on.KillRequested(execution_id=child_id))
+            case do.TellPause():
+                this.posted.append(
+                    on.IterationPaused(
+                        execution_id=command.parent_execution_id,
+                        task_run_id=command.task_run_id,
+                        index=command.index,
+                        paused=command.paused,
+                    )
+                )
             case do.TellParent():
                 outputs, secrets = self._seals.told(command.outputs, ledger)
                 this.posted.append(

@@ -22,7 +22,13 @@ _NEEDS_WORKER = (Kind.RUNNABLE, Kind.DELEGATED)
 
 
 Asked = (
-    do.StartSubflow | do.StartIteration | do.StoreRows | do.RestartSubflow | do.StopSubflows | do.TellParent
+    do.StartSubflow
+    | do.StartIteration
+    | do.StoreRows
+    | do.RestartSubflow
+    | do.StopSubflows
+    | do.TellParent
+    | do.TellPause
 )
 """Commands that reach beyond the rows of their own execution."""
 

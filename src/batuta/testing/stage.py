@@ -253,6 +253,15 @@ class Stage:
                 self._store(ledger, command)
             case do.StartSubflow():
                 self._events.append(self._subflow(ledger, command))
+            case do.TellPause():
+                self._events.append(
+                    on.IterationPaused(
+                        execution_id=command.parent_execution_id,
+                        task_run_id=command.task_run_id,
+                        index=command.index,
+                        paused=command.paused,
+                    )
+                )
             case do.TellParent():
                 self._events.append(
                     on.SubflowEnded(

@@ -116,6 +116,8 @@ def _of_run(found: Evidence, run: TaskRun, now: datetime, slots: int) -> Iterato
     if run.is_ended:
         return
     match run.state.current:
+        case State.PAUSED if run.id in found.children:
+            yield from _under_way(found, run, now, slots)
         case State.PAUSED:
             yield _paused(found, run)
         case State.BREAKPOINT:

@@ -9,6 +9,7 @@ import msgspec
 
 from batuta import iso8601
 from batuta.engine.flowables.approval import Approval
+from batuta.engine.flowables.loop import Loop
 from batuta.engine.flowables.pause import Pause
 from batuta.engine.looping import LOOP_TIMER
 from batuta.errors import Conflict
@@ -23,6 +24,9 @@ from batuta.web.access import Action
 from batuta.web.forms import Form
 from batuta.web.rejections import Invalid, Part
 from batuta.web.site import Site
+
+MOST_NAMED = 5
+"""Iterations that an answer names."""
 
 
 class Waiting(msgspec.Struct, frozen=True):
@@ -60,6 +64,11 @@ async def _other(site: Site, execution: Execution, run: TaskRun, task: Task | No
     what = f"Execution '{execution.id}' is not paused by a Pause, can't resume it: the task `{run.task_id}`"
     if task is not None and issubclass(registry.load(task.type), Approval):
         return Conflict(f"{what} waits for a decision", mend="approve or deny it with a review")
+    if task is not None and issubclass(registry.load(task.type), Loop):
+        children = await site.ports.store.executions.children(execution.id)
+        resting = [each.id for each in children if each.state.current is State.PAUSED]
+        named = ", ".join(resting[:MOST_NAMED]) or "its iterations"
+        return Conflict(f"{what} waits for {named}", mend="resume that execution")
     timers = await site.ports.store.timers.of_execution(execution.id)
     at = next((each.at for each in timers if each.task_run_id == run.id and each.timer == LOOP_TIMER), None)
     until = "" if at is None else f" at {iso8601.format_instant(at)}"
