@@ -245,9 +245,15 @@ class Rehearsal(Stage):
         self._under_way.add(task)
         task.add_done_callback(self._under_way.discard)
 
+    def tested(self) -> list[Ledger]:
+        """The execution of the test, its earlier tries, and the iterations of its loops; not its subflows."""
+        return [each for each in self.ledgers.values() if self._is_tested(each)]
+
     def _is_tested(self, ledger: Ledger) -> bool:
-        """Fixtures are for the flow of the test and the iterations of its loops, not for its subflows."""
-        return ledger.execution.kind in (ExecutionKind.TEST, ExecutionKind.LOOP)
+        """Fixtures are for this execution."""
+        while ledger.outer is not None:
+            ledger = ledger.outer
+        return ledger.execution.kind is ExecutionKind.TEST
 
     async def _run_inline(self, ledger: Ledger, command: do.RunTask) -> None:
         if self._is_tested(ledger):
@@ -259,8 +265,10 @@ class Rehearsal(Stage):
             lines: list[tuple[LogLevel, str]] = []
             context = InlineContext(names, self._facts, options, lambda *line: lines.append(line))
             outcome = run_inline(context, ledger, command)
+            least = command.task.log_level
             for level, message in lines:
-                self._line(ledger, level, message, command)
+                if least is None or level.severity >= least.severity:
+                    self._line(ledger, level, message, command)
             return outcome
 
         outcome = await self._settled(compute, ledger.execution)

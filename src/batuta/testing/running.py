@@ -16,7 +16,7 @@ from batuta import expr, ids
 from batuta.engine.context import Names
 from batuta.engine.ledger import Ledger
 from batuta.errors import BatutaError
-from batuta.model.execution import ExecutionKind, ExecutionTrigger
+from batuta.model.execution import ExecutionTrigger
 from batuta.model.flow import Flow
 from batuta.model.state import State
 from batuta.model.task import LogLevel
@@ -288,13 +288,11 @@ def _was_run(task_id: str, mocking: Mocking) -> bool:
 
 def _reached(rehearsal: Rehearsal) -> list[str]:
     """Tasks of the tested flow that have run, in order; those whose condition did not hold are left out."""
-    ours = (ExecutionKind.TEST, ExecutionKind.LOOP)
     seen: dict[str, None] = {}
-    for ledger in rehearsal.ledgers.values():
-        if ledger.execution.kind in ours and ledger.execution.flow_key == rehearsal.flow.key:
-            for run in ledger.runs.values():
-                if run.state.current not in (State.SKIPPED, State.CREATED):
-                    seen[run.task_id] = None
+    for ledger in rehearsal.tested():
+        for run in ledger.runs.values():
+            if run.state.current not in (State.SKIPPED, State.CREATED):
+                seen[run.task_id] = None
     return list(seen)
 
 

@@ -159,6 +159,24 @@ def test_a_subflow_runs_when_it_is_known():
     assert done.outputs["call"]["outputs"] == {"twice": 42}
 
 
+def test_fixtures_are_not_for_the_tasks_of_subflows():
+    child = CHILD.partition("tasks:")[0] + "tasks:\n"
+    child += task("each", "flow.Loop", values="[1]")
+    child += f"  tasks: [{{id: same, type: {CORE}debug.Return, format: real}}]\n"
+    child += "  outputs: [{id: v, type: STRING, value: '{{ outputs.same.value }}'}]\n"
+    child += echo("after", "{{ outputs.each.outputs[0].outputs.v }}")
+    child += "outputs: [{id: v, type: STRING, value: '{{ outputs.after.value }}'}]\n"
+
+    done = rehearse(
+        flow(echo("same", "real") + CALL),
+        fixtures={"tasks": [{"id": "same", "outputs": {"value": "pretended"}}]},
+        subflows=[child],
+    )
+
+    assert done.outputs["same"]["value"] == "pretended"
+    assert done.outputs["call"]["outputs"] == {"v": "real"}, done.log
+
+
 def test_a_subflow_with_a_fixture_is_not_looked_for():
     done = rehearse(
         flow(CALL + echo("use", "{{ outputs.call.outputs.twice }}")),
