@@ -72,16 +72,17 @@ class Server:
                 return int(line.split()[1])
         raise KeyError(name)
 
+    @property
+    def cpu_seconds(self) -> float:
+        """Processor time since the start."""
+        fields = Path(f"/proc/{self._process.pid}/stat").read_text().rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
     def cpu_percent(self, seconds: float) -> float:
         """Share of one core over a time."""
-
-        def ticks() -> int:
-            fields = Path(f"/proc/{self._process.pid}/stat").read_text().rpartition(")")[2].split()
-            return int(fields[11]) + int(fields[12])
-
-        before = ticks()
+        before = self.cpu_seconds
         time.sleep(seconds)
-        return (ticks() - before) / os.sysconf("SC_CLK_TCK") / seconds * 100
+        return (self.cpu_seconds - before) / seconds * 100
 
     def __enter__(self) -> Self:
         return self

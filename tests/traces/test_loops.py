@@ -2,14 +2,25 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 import pytest
 
+from batuta import flows
+from batuta.engine import commands as do
 from batuta.engine import events as on
+from batuta.engine.draft import GROWTH_TIMER, MOST_STARTS
+from batuta.engine.ledger import Ledger
+from batuta.engine.lifecycle import new_execution
+from batuta.engine.machine import advance
+from batuta.engine.outline import outline_of
+from batuta.engine.world import World
 from batuta.model.state import State
 from batuta.testing.run import Outcome, Simulation, run
 from tests.support.shorthand import flow
 
 HELD = Outcome(held=True)
+NOW = datetime(2026, 1, 1, tzinfo=UTC)
 
 
 def test_groups_run_one_after_the_other_and_equal_values_once():
@@ -42,6 +53,36 @@ def test_without_a_limit_all_groups_start():
     )
 
     assert list(done.runs) == ["each", "t1[1]", "t1[2]", "t1[3]"]
+
+
+@pytest.mark.parametrize("loop", ["ForEach: each, concurrencyLimit: 0, values", "EachParallel: each, value"])
+def test_a_loop_over_very_many_values_starts_them_in_portions_and_all_of_them(loop):
+    done = run(
+        flow(f"tasks: [{{{loop}: '{{{{ range(1, 1000) }}}}', tasks: [t1, t2]}}]"),
+        given={"t1": HELD, "t2": HELD},
+    )
+    parallel = loop.startswith("EachParallel")
+    assert len(done.simulation.held) == (2000 if parallel else 1000)
+
+    for value in (1000, 1):
+        done.release(f"t1[{value}]")
+
+    assert len(done.simulation.held) == (1998 if parallel else 1000)
+    assert {"t2[1000]", "t2[1]"} <= set(done.runs)
+
+
+def test_a_step_starts_no_more_than_a_portion():
+    parsed = flows.parse(
+        flow("tasks: [{ForEach: each, concurrencyLimit: 0, values: '{{ range(1, 2000) }}', tasks: [t]}]")
+    )
+    execution = new_execution(parsed, id="e", inputs={}, now=NOW)
+    ledger = Ledger(execution, outline_of(parsed))
+
+    step = advance(ledger, on.ExecutionCreated(execution_id="e"), now=NOW, world=World())
+
+    assert len(step.task_runs) == MOST_STARTS + 1
+    timers = [command for command in step.commands if isinstance(command, do.SetTimer)]
+    assert [timer.timer for timer in timers] == [GROWTH_TIMER]
 
 
 @pytest.mark.parametrize("values", ['["a", "b"]', "{{ ['a', 'b'] }}", ["a", "b"], ["{{ 'a' }}", "b"]])

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Iterator
 from datetime import datetime
-from typing import Any
+from itertools import islice
+from typing import Any, TypeVar
 
 import msgspec
 
 from batuta import expr, ids
-from batuta.engine.commands import AnyCommand, WriteLog
+from batuta.engine.commands import AnyCommand, SetTimer, WriteLog
 from batuta.engine.context import Names
 from batuta.engine.ledger import Ledger, Undo
 from batuta.engine.rules import QuotaUse
@@ -19,6 +21,12 @@ from batuta.model.execution import Attempt, Execution, TaskRun
 from batuta.model.flow import Concurrency
 from batuta.model.state import EXECUTION_TRANSITIONS, History, Moment, State
 from batuta.model.task import LogLevel, Task
+
+GROWTH_TIMER = "growth"
+MOST_STARTS = 256
+"""Most children that a loop starts in one step."""
+
+_C = TypeVar("_C")
 
 
 class Step(msgspec.Struct, frozen=True):
@@ -172,6 +180,29 @@ class Draft:
     def log(self, level: LogLevel, message: str, run: TaskRun | None = None) -> None:
         """Add a line to the execution's log."""
         self.commands.append(WriteLog(level=level, message=message, run=run))
+
+    def grow(self, run: TaskRun, children: Iterator[_C]) -> list[_C]:
+        """As many of a loop's new children as one step may start; the next step comes for the others.
+
+        So a loop over very many values neither holds everybody else up, nor is in memory twice.
+        """
+        growing = self.ledger.growing
+        if run.id in growing:
+            return []
+        found = list(islice(children, MOST_STARTS))
+        if len(found) == MOST_STARTS:
+            growing.add(run.id)
+            self._undo.append(lambda: growing.discard(run.id))
+            self.command(SetTimer(timer=GROWTH_TIMER, at=self.now, task_run_id=run.id, token=run.token))
+        return found
+
+    def grow_on(self, run: TaskRun) -> None:
+        """The next step of a loop that starts very many children has come."""
+        growing = self.ledger.growing
+        if run.id in growing:
+            growing.discard(run.id)
+            self._undo.append(lambda: growing.add(run.id))
+        self.touch(run.id, run)
 
     def touch(self, parent_id: str | None, changed: TaskRun | None = None) -> None:
         """Have a parent looked at (None is the flow itself); `changed` is the child that is the reason.

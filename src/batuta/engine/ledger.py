@@ -16,9 +16,12 @@ from batuta.errors import Bug
 from batuta.model import stored
 from batuta.model.execution import Execution, TaskRun
 from batuta.model.sealed import has_sealed
-from batuta.model.state import TASK_RUN_TRANSITIONS
+from batuta.model.state import TASK_RUN_TRANSITIONS, State
 
 Undo = Callable[[], None]
+
+_SHOWN_STATES = {state: {"state": state.value} for state in State}
+"""What `tasks` shows of a run; one for all, since a loop may have very many."""
 
 
 class Ledger:
@@ -45,6 +48,8 @@ class Ledger:
         """Run forms of flowables under way, by run id."""
         self.secrets: dict[str, str] = {}
         """What the execution has seen of secrets: in the clear, and sealed as its row keeps it."""
+        self.growing: set[str] = set()
+        """Ids of loops that start more children in the next step."""
         self.complaints: set[str] = set()
         """What was logged once and shall not be logged again."""
         self._index(runs)
@@ -246,7 +251,7 @@ class Ledger:
         else:
             states, key = self.states.setdefault(run.task_id, {}), run.value
         before = states.get(key)
-        states[key] = {"state": run.state.current.value}
+        states[key] = _SHOWN_STATES[run.state.current]
         self._state_owners[name] = run.ordinal
 
         def undo() -> None:
@@ -268,7 +273,8 @@ class Ledger:
                 below = holder[part] = {}
             holder = below
         before = holder.get(leaf)
-        holder[leaf] = {**before, **outputs} if isinstance(before, dict) else dict(outputs)
+        # Nobody changes outputs in place, so what the run holds may be shown as it is.
+        holder[leaf] = {**before, **outputs} if isinstance(before, dict) else outputs
 
         def undo() -> None:
             if before is None:

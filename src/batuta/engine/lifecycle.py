@@ -11,7 +11,7 @@ from batuta.engine import approving, looping, pausing, quotas, sla, slots
 from batuta.engine import events as on
 from batuta.engine.commands import CancelTimers, RunTask, SetTimer
 from batuta.engine.dispatch import PAUSE_TIMER, TIMEOUT_TIMER, dispatch
-from batuta.engine.draft import Draft, attempt_cut
+from batuta.engine.draft import GROWTH_TIMER, Draft, attempt_cut
 from batuta.engine.endings import ITERATION, PARENT_RUN, RETRY_TIMER, end_what_waits, settle
 from batuta.engine.flowables.loop import declared_outputs
 from batuta.engine.outline import AFTER_EXECUTION, Kind
@@ -195,6 +195,8 @@ def delay_elapsed(draft: Draft, event: on.DelayElapsed) -> None:
             pausing.leave(draft, run, State.FAILED, None)
     elif event.timer == looping.LOOP_TIMER:
         looping.interval_over(draft, run)
+    elif event.timer == GROWTH_TIMER:
+        draft.grow_on(run)
 
 
 def finish(draft: Draft, state: State) -> None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from batuta.engine.tally import Tally
 from batuta.model.execution import TaskRun
@@ -12,6 +13,8 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from batuta.engine.draft import Draft
+
+_C = TypeVar("_C")
 
 
 class Scope:
@@ -51,6 +54,10 @@ class Scope:
     def started(self, task_id: str) -> int:
         """How many runs of a child task there are, over all values."""
         return self._draft.ledger.started(self.run.id, task_id)
+
+    def grow(self, children: Iterator[_C]) -> list[_C]:
+        """As many of these new children as this step may start; see `Draft.grow`."""
+        return self._draft.grow(self.run, children)
 
     def render(self, template: str) -> str | None:
         """Render a template in the context of this run."""

@@ -13,14 +13,14 @@ from batuta.model.labels import Labels
 from batuta.model.state import History
 
 
-class Attempt(msgspec.Struct, frozen=True):
+class Attempt(msgspec.Struct, frozen=True, gc=False):
     """One try of a task run (flow spec §8.4)."""
 
     state: History
     log_file: str | None = None
 
 
-class TaskRun(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+class TaskRun(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """One task within one execution."""
 
     id: str

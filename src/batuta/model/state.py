@@ -88,14 +88,14 @@ TASK_RUN_TRANSITIONS: dict[State, frozenset[State]] = {
 """What may follow on what, for a task run (flow spec §8.2)."""
 
 
-class Moment(msgspec.Struct, frozen=True):
+class Moment(msgspec.Struct, frozen=True, gc=False):
     """One entry of a history: a state and since when."""
 
     state: State
     at: datetime = msgspec.field(name="date")
 
 
-class History(msgspec.Struct, frozen=True):
+class History(msgspec.Struct, frozen=True, gc=False):
     """All states that something went through, in order; never empty (flow spec §8.3)."""
 
     moments: tuple[Moment, ...]

@@ -80,20 +80,26 @@ class Simulation(Stage):
         """Move the clock, timer by timer."""
         until = self.now + by
         while self.timers and min(self.timers)[0] <= until:
-            timer = min(self.timers)
-            self.timers.remove(timer)
-            self.now = max(self.now, timer[0])
-            self._events.append(timer[2])
+            self._events.append(self._elapse())
             self.work()
         self.now = until
 
     def work(self) -> None:
-        """Make steps until no event is left."""
-        while self._events:
-            event = self._events.popleft()
+        """Make steps until no event is left, and no timer is due."""
+        while self._events or self._is_due():
+            event = self._events.popleft() if self._events else self._elapse()
             ledger = self.ledgers.get(event.execution_id)
             if ledger is not None:
                 self._step(ledger, event)
+
+    def _is_due(self) -> bool:
+        return bool(self.timers) and min(self.timers)[0] <= self.now
+
+    def _elapse(self) -> on.AnyEvent:
+        timer = min(self.timers)
+        self.timers.remove(timer)
+        self.now = max(self.now, timer[0])
+        return timer[2]
 
     def _run(self, ledger: Ledger, command: do.RunTask) -> None:
         task = command.task

@@ -50,14 +50,15 @@ def _by_group(scope: Scope, limit: int) -> Iterable[Child]:
     room = None if room is None else room - len(found)
     started = scope.started(scope.branch(TASKS)[0].id)
     fresh = (Child(tasks[0], values[at], at) for at in range(started, len(values)))
-    return found + list(islice(fresh, room))
+    return found + scope.grow(islice(fresh, room))
 
 
 def _continued(scope: Scope) -> Iterator[Child]:
     tasks, values = scope.branch(TASKS), scope.memo["values"]
     index_of = {task.id: index for index, task in enumerate(tasks)}
     if scope.changed is not None:
-        iterations: Iterable[int] = () if scope.changed.iteration is None else (scope.changed.iteration,)
+        is_inside = scope.changed.parent_id == scope.run.id and scope.changed.iteration is not None
+        iterations: Iterable[int] = (scope.changed.iteration or 0,) if is_inside else ()
     else:
         iterations = range(scope.started(scope.branch(TASKS)[0].id))
     for iteration in iterations:
@@ -163,4 +164,4 @@ class EachParallel(_Each):
         started = scope.tally(TASKS).total
         pairs = (divmod(at, len(tasks)) for at in range(started, len(tasks) * len(values)))
         children = (Child(tasks[index], values[iteration], iteration) for iteration, index in pairs)
-        return list(islice(children, room_for(self.concurrent, scope)))
+        return scope.grow(islice(children, room_for(self.concurrent, scope)))
