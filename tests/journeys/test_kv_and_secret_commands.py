@@ -24,13 +24,8 @@ tasks:
 
 
 @pytest.fixture(scope="module")
-def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("data")
-
-
-@pytest.fixture(scope="module")
-def server(data: Path) -> Iterator[Server]:
-    with serving(data) as server:
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    with serving(tmp_path_factory.mktemp("data")) as server:
         yield server
 
 
@@ -47,6 +42,12 @@ def said(server: Server, *words: str, given: str = "", code: int = 0) -> str:
     )
     assert done.returncode == code, done.stderr
     return done.stdout if code == 0 else done.stderr
+
+
+def save(server: Server) -> None:
+    """Store the flow that reads the secret."""
+    saved = server.api.post("flows", content=READS, headers={"Content-Type": "application/x-yaml"})
+    assert saved.is_success, saved.text
 
 
 def test_values_are_set_read_listed_and_removed(server: Server, tmp_path: Path):
@@ -81,8 +82,7 @@ def test_what_cannot_be_done_with_values_is_said(server: Server):
 
 def test_a_secret_is_set_from_standard_input_and_never_shown(server: Server):
     said(server, "secret", "set", "team", "door", "--description", "of the cave", given=f"{SENTINEL}\n")
-    saved = server.api.post("flows", content=READS, headers={"Content-Type": "application/x-yaml"})
-    assert saved.is_success, saved.text
+    save(server)
 
     done = server.api.post("executions/team.a/reads", params={"wait": "true"}).json()
     listed = said(server, "secret", "list") + said(server, "secret", "list", "team", "-o", "json")
@@ -96,9 +96,12 @@ def test_a_secret_is_set_from_standard_input_and_never_shown(server: Server):
     )
 
 
-def test_keys_are_exchanged_while_no_server_runs_and_nothing_is_lost(server: Server, data: Path):
-    refused = batuta("secret", "rotate-key", "--data", data)
-    server.close()
+def test_keys_are_exchanged_while_no_server_runs_and_nothing_is_lost(tmp_path: Path):
+    data = tmp_path / "data"
+    with serving(data) as server:
+        said(server, "secret", "set", "team", "door", given=SENTINEL)
+        save(server)
+        refused = batuta("secret", "rotate-key", "--data", data)
 
     rotated = batuta("secret", "rotate-key", "--data", data)
 
