@@ -20,6 +20,7 @@ from batuta.executor.live import Live
 from batuta.executor.loop import Executor
 from batuta.lookups import Lookups
 from batuta.ports import Ports
+from batuta.retention import Retention
 from batuta.secrets.cipher import Cipher
 from batuta.secrets.environment import EnvironmentSecrets
 from batuta.secrets.stored import StoredSecrets
@@ -120,6 +121,8 @@ async def running(settings: Settings, *, scheduling: bool = True) -> AsyncIterat
                 if scheduling:
                     tasks.append(services.create_task(_schedule(ports, world), name="scheduler"))
                     tasks.append(services.create_task(_evaluate_triggers(world, worker), name="triggers"))
+                retention = Retention(ports, settings.purge_expired_kv_seconds)
+                tasks.append(services.create_task(retention.run(), name="retention"))
                 tasks.append(services.create_task(_warm_up(), name="warm-up"))
                 try:
                     yield ports
