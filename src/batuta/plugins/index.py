@@ -205,8 +205,12 @@ TYPES: dict[str, str] = {
 
 ALIASES: dict[str, str] = {
     "io.kestra.core.tasks.executions.Counts": "io.kestra.plugin.core.execution.Count",
+    "io.kestra.core.tasks.namespace.DeleteFiles": "io.kestra.plugin.core.namespace.DeleteFiles",
+    "io.kestra.core.tasks.namespace.DownloadFiles": "io.kestra.plugin.core.namespace.DownloadFiles",
+    "io.kestra.core.tasks.namespace.UploadFiles": "io.kestra.plugin.core.namespace.UploadFiles",
     "io.kestra.core.tasks.storages.Purge": "io.kestra.plugin.core.execution.PurgeExecutions",
     "io.kestra.core.tasks.storages.PurgeExecution": "io.kestra.plugin.core.storage.PurgeCurrentExecutionFiles",
+    "io.kestra.core.tasks.templating.TemplatedTask": "io.kestra.plugin.core.templating.TemplatedTask",
     "io.kestra.core.tasks.trigger.Toggle": "io.kestra.plugin.core.trigger.Toggle",
     "io.kestra.plugin.core.condition.DateTimeBetweenCondition": "io.kestra.plugin.core.condition.DateTimeBetween",
     "io.kestra.plugin.core.condition.DayWeekCondition": "io.kestra.plugin.core.condition.DayWeek",

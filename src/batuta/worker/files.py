@@ -7,6 +7,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -311,8 +312,12 @@ def _map_of(text: str) -> dict[str, Any]:
 
 
 def _texts(value: Any) -> list[str]:
+    """A list of texts, one text, or the JSON text of a list, to which a template renders."""
     if value is None:
         return []
+    if isinstance(value, str) and value.startswith("["):
+        with suppress(msgspec.DecodeError, msgspec.ValidationError):
+            return msgspec.json.decode(value, type=list[str])
     return [as_text(each) for each in value] if isinstance(value, list) else [as_text(value)]
 
 

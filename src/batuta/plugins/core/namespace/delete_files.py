@@ -11,7 +11,10 @@ from batuta.plugin.registry import plugin
 from batuta.plugin.task import RunnableTask
 
 
-@plugin("io.kestra.plugin.core.namespace.DeleteFiles")
+@plugin(
+    "io.kestra.plugin.core.namespace.DeleteFiles",
+    aliases=("io.kestra.core.tasks.namespace.DeleteFiles",),
+)
 class DeleteFiles(RunnableTask):
     """Remove files of a namespace. Their versions can be read until PurgeFiles removes them.
 

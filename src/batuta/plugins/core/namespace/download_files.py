@@ -12,7 +12,10 @@ from batuta.plugin.registry import plugin
 from batuta.plugin.task import RunnableTask
 
 
-@plugin("io.kestra.plugin.core.namespace.DownloadFiles")
+@plugin(
+    "io.kestra.plugin.core.namespace.DownloadFiles",
+    aliases=("io.kestra.core.tasks.namespace.DownloadFiles",),
+)
 class DownloadFiles(RunnableTask):
     """Copy files of a namespace, so that later tasks can use them as stored files.
 

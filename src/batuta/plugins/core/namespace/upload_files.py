@@ -24,7 +24,10 @@ class Conflict(StrEnum):
     SKIP = "SKIP"
 
 
-@plugin("io.kestra.plugin.core.namespace.UploadFiles")
+@plugin(
+    "io.kestra.plugin.core.namespace.UploadFiles",
+    aliases=("io.kestra.core.tasks.namespace.UploadFiles",),
+)
 class UploadFiles(RunnableTask):
     """Put files into a namespace: those of the working directory that match globs, or stored ones by name.
 

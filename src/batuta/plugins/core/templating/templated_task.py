@@ -11,7 +11,10 @@ from batuta.plugin.registry import plugin
 from batuta.plugin.task import RunnableTask
 
 
-@plugin("io.kestra.plugin.core.templating.TemplatedTask")
+@plugin(
+    "io.kestra.plugin.core.templating.TemplatedTask",
+    aliases=("io.kestra.core.tasks.templating.TemplatedTask",),
+)
 class TemplatedTask(RunnableTask):
     """Run the task that a text describes once it is rendered; its outputs become those of this task.
 
