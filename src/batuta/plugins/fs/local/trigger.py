@@ -42,7 +42,7 @@ class Trigger(PollingTrigger):
 
     Each file is stored, and the execution sees it in `trigger.files`: `path` is the URI of what was stored,
     `changeType` is CREATE or UPDATE, beside them `name`, `localPath`, `size` and `updatedDate`. Which files
-    were seen is written with the execution: a file is neither lost nor taken twice, whatever breaks meanwhile.
+    were seen is written with the execution: a file is neither lost nor taken twice, whatever may break.
     Its `action` follows, and is made good by the next look where it could not be done.
 
     Folders have to be opened to flows by the operator, with the setting `local_paths`.
