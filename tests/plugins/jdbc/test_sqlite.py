@@ -160,7 +160,10 @@ async def test_rows_start_a_flow(shop, tmp_path):
     await shop.run(queries("CREATE TABLE t (a, seen); INSERT INTO t VALUES (1, 0)", url=url))
     trigger = Trigger(sql="SELECT a FROM t WHERE seen = 0", after_sql="UPDATE t SET seen = 1", url=url)
 
-    assert await trigger.poll(context) == {"row": None, "rows": [{"a": 1}], "size": 1}
+    found = await trigger.poll(context)
+    await found.settle()
+
+    assert found.variables.rows == [{"a": 1}]
     assert await trigger.poll(context) is None
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import pytest
 
 from batuta import flows
+from batuta.errors import TaskError
+from batuta.plugin.outputs import plain_outputs
 from batuta.plugin.trigger import SourceDown
 from batuta.plugins.jdbc.fetching import FetchType
 from batuta.plugins.jdbc.postgresql.query import Trigger
@@ -27,28 +29,52 @@ async def test_rows_start_the_flow(look, shop):
     first = await look("SELECT 7 AS a", fetch_type=FetchType.FETCH_ONE)
     stored = await look("SELECT :n AS a", fetch_type=FetchType.STORE, parameters={"n": "x"})
 
-    assert fetched == {"row": None, "rows": [{"a": 1}, {"a": 2}], "size": 2}
-    assert first == {"row": {"a": 7}, "size": 1}
-    assert await shop.content(stored["uri"]) == b'{a:"x"}\n'
+    assert plain_outputs(fetched.variables) == {"row": None, "rows": [{"a": 1}, {"a": 2}], "size": 2}
+    assert plain_outputs(first.variables) == {"row": {"a": 7}, "size": 1}
+    assert await shop.content(stored.variables.uri) == b'{a:"x"}\n'
 
 
 async def test_nothing_starts_it_without_a_row(look, database):
     assert await look("SELECT 1 WHERE false") is None
     assert await look("CREATE TABLE t (a int)") is None
     assert await look("SELECT 1 WHERE false", fetch_type=FetchType.FETCH_ONE) is None
+    assert await look("SELECT 1 WHERE false", after_sql="CREATE TABLE u (a int)") is None
+    assert database.rows("SELECT * FROM u") == []
 
 
-async def test_what_was_found_is_found_once(look, database):
+@pytest.fixture
+def look_at_orders(look, database):
     database.run(
         "CREATE TABLE orders (id int, seen bool)", "INSERT INTO orders VALUES (1, false), (2, false)"
     )
     sql = "SELECT id FROM orders WHERE NOT seen ORDER BY id"
+    return lambda: look(sql, after_sql="UPDATE orders SET seen = true WHERE NOT seen")
 
-    first = await look(sql, after_sql="UPDATE orders SET seen = true WHERE NOT seen")
-    second = await look(sql, after_sql="UPDATE orders SET seen = true WHERE NOT seen")
 
-    assert first["rows"] == [{"id": 1}, {"id": 2}]
-    assert second is None
+async def test_what_has_started_an_execution_is_not_found_again(look_at_orders, database):
+    found = await look_at_orders()
+    assert database.value("SELECT count(*) FROM orders WHERE seen") == 0
+
+    await found.settle()
+    await found.release()
+
+    assert found.variables.rows == [{"id": 1}, {"id": 2}]
+    assert database.value("SELECT count(*) FROM orders WHERE seen") == 2
+    assert await look_at_orders() is None
+
+
+async def test_what_has_started_none_is_found_again(look_at_orders):
+    found = await look_at_orders()
+    await found.release()
+
+    again = await look_at_orders()
+    assert again.variables.rows == [{"id": 1}, {"id": 2}]
+    await again.release()
+
+
+async def test_a_statement_afterwards_that_fails_fails_the_look(look):
+    with pytest.raises(TaskError, match="missing"):
+        await look("SELECT 1", after_sql="DELETE FROM missing")
 
 
 async def test_a_database_that_is_away_is_waited_for(look):

@@ -39,7 +39,7 @@ def user_for(name: str) -> pwd.struct_passwd | None:
 
 
 class Folder:
-    """A folder of a user, in memory if the machine has such a place; removed at the end."""
+    """A folder that belongs to a user; removed at the end."""
 
     def __init__(self, user: pwd.struct_passwd | None) -> None:
         self.path = Path(tempfile.mkdtemp(prefix="batuta-service-"))

@@ -83,6 +83,11 @@ class Postgres:
             connection.execute(f"CREATE DATABASE {name}")
         return Database(self, name)
 
+    def runs(self, query: str) -> bool:
+        """A query gives a row now."""
+        with self.connect("postgres") as connection:
+            return connection.execute(query).fetchone() is not None
+
     def connect(self, database: str) -> psycopg.Connection[Any]:
         """A connection of the test's own."""
         return psycopg.connect(

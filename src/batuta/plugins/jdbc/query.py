@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any, ClassVar
 
@@ -51,13 +52,32 @@ class SqlTask(ConnectedTask, kw_only=True):
         """What has to be in place before the connection is opened."""
 
 
-async def single_result(task: SqlTask, ctx: RunContext, after_sql: str | None) -> Result:
-    """Run the statements of the task's text, then `after_sql`; what was kept of the text's last result."""
+async def single_result(
+    task: SqlTask,
+    ctx: RunContext,
+    after_sql: str | None,
+    *,
+    before_commit: Callable[[Result], None] | None = None,
+) -> Result:
+    """Run the statements of the task's text, then `after_sql`; what was kept of the text's last result.
+
+    `before_commit` is told the result while the transaction is open, in the thread of the connection; what it
+    raises undoes everything.
+    """
     texts = [task.sql, after_sql] if after_sql else [task.sql]
-    results, *_ = await _run(task, ctx, texts, in_one=after_sql is not None, only_last=True)
-    result = results[-1] if results else Result()
+
+    def show(found: list[list[Result]]) -> None:
+        if before_commit is not None:
+            before_commit(_last(found))
+
+    result = _last(await _run(task, ctx, texts, in_one=after_sql is not None, only_last=True, show=show))
     count_fetched(ctx, task.fetching, result.size or 0)
     return result
+
+
+def _last(found: list[list[Result]]) -> Result:
+    """What the text itself gave, not what followed it."""
+    return found[0][-1] if found[0] else Result()
 
 
 async def all_results(task: SqlTask, ctx: RunContext, *, in_one: bool) -> list[Result]:
@@ -70,7 +90,13 @@ async def all_results(task: SqlTask, ctx: RunContext, *, in_one: bool) -> list[R
 
 
 async def _run(
-    task: SqlTask, ctx: RunContext, texts: list[str], *, in_one: bool, only_last: bool
+    task: SqlTask,
+    ctx: RunContext,
+    texts: list[str],
+    *,
+    in_one: bool,
+    only_last: bool,
+    show: Callable[[list[list[Result]]], None] | None = None,
 ) -> list[list[Result]]:
     """The results of each text."""
     await task.prepare(ctx)
@@ -86,7 +112,10 @@ async def _run(
             )
         own = any(database.controls_transaction(each) for group in statements for each in group)
         with transaction(database, on=in_one and not own):
-            return [_results(database, task, group, folder, session, only_last) for group in statements]
+            found = [_results(database, task, group, folder, session, only_last) for group in statements]
+            if show is not None:
+                show(found)
+            return found
 
     return await session.run(work)
 

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterator
-from typing import Any
+from queue import SimpleQueue
 
 import msgspec
 
-from batuta.plugin.outputs import plain_outputs
-from batuta.plugin.trigger import Inputs, PollingTrigger, Problem, SourceDown, TriggerContext
+from batuta.errors import TaskKilled
+from batuta.plugin.trigger import Found, Inputs, PollingTrigger, Problem, SourceDown, TriggerContext
 from batuta.plugins.jdbc.connection import Password, Pooling, PoolSize, TimeZoneId, Url, Username
 from batuta.plugins.jdbc.database import Unreachable
-from batuta.plugins.jdbc.fetching import FetchType
+from batuta.plugins.jdbc.fetching import FetchType, Result
 from batuta.plugins.jdbc.query import (
     AfterSql,
     Fetch,
@@ -19,7 +20,6 @@ from batuta.plugins.jdbc.query import (
     FetchOne,
     FetchSize,
     Parameters,
-    QueryOutput,
     Sql,
     SqlTask,
     Store,
@@ -54,16 +54,54 @@ class SqlTrigger(PollingTrigger, kw_only=True):
                 "fetchType", "a trigger with NONE never starts anything", "use FETCH, FETCH_ONE or STORE"
             )
 
-    async def look(self, query: type[SqlTask], ctx: TriggerContext) -> dict[str, Any] | None:
-        """Run the query; its outputs, or None where it found no row."""
+    async def look(self, query: type[SqlTask], ctx: TriggerContext) -> Found | None:
+        """Run the query; its outputs, or None where it found no row.
+
+        With `afterSQL` the transaction stays open until the execution is there: what was marked or removed is
+        so only then, and what no execution has seen is found again.
+        """
         own = {field.name for field in msgspec.structs.fields(query)}
         values = {name: getattr(self, name) for name in self.__struct_fields__ if name in own}
         task = query(**values)
         try:
-            result = await single_result(task, ctx, self.after_sql)
+            if self.after_sql:
+                return await _held(task, ctx, self.after_sql)
+            result = await single_result(task, ctx, None)
         except Unreachable as error:
             raise SourceDown(error.what, where=error.where, mend=error.mend) from None
-        if not result.size:
+        return Found(variables=await query_output(ctx, result)) if result.size else None
+
+
+async def _held(task: SqlTask, ctx: TriggerContext, after_sql: str) -> Found | None:
+    loop = asyncio.get_running_loop()
+    shown: asyncio.Future[Result] = loop.create_future()
+    verdict: SimpleQueue[bool] = SimpleQueue()
+
+    def hold(result: Result) -> None:
+        if result.size:
+            loop.call_soon_threadsafe(shown.set_result, result)
+            if not verdict.get():
+                raise TaskKilled("nothing was started, and so nothing is changed")
+
+    running = asyncio.create_task(single_result(task, ctx, after_sql, before_commit=hold))
+
+    async def undo() -> None:
+        verdict.put(False)
+        if not running.done():
+            await asyncio.wait([running])
+        if not running.cancelled():
+            running.exception()
+
+    async def settle() -> None:
+        verdict.put(True)
+        await running
+
+    try:
+        await asyncio.wait([running, shown], return_when=asyncio.FIRST_COMPLETED)
+        if not shown.done():
+            await running
             return None
-        output: QueryOutput = await query_output(ctx, result)
-        return plain_outputs(output)
+        return Found(variables=await query_output(ctx, shown.result()), settle=settle, release=undo)
+    except BaseException:
+        await undo()
+        raise

@@ -14,7 +14,7 @@ from batuta import ids
 from batuta.errors import TaskError
 from batuta.plugin.context import RunContext
 from batuta.plugin.registry import plugin
-from batuta.plugin.trigger import TriggerContext
+from batuta.plugin.trigger import Found, TriggerContext
 from batuta.plugins.jdbc.connection import zone_of
 from batuta.plugins.jdbc.database import Database
 from batuta.plugins.jdbc.fetching import Result, stored
@@ -173,6 +173,6 @@ class Trigger(SqlTrigger, kw_only=True):
         list[str], Meta(description="Extensions of the community to install and load first.")
     ] = []
 
-    async def poll(self, ctx: TriggerContext) -> dict[str, Any] | None:
+    async def poll(self, ctx: TriggerContext) -> Found | None:
         """Look for rows."""
         return await self.look(Query, ctx)

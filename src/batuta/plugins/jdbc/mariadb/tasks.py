@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from batuta.plugin.registry import plugin
-from batuta.plugin.trigger import TriggerContext
+from batuta.plugin.trigger import Found, TriggerContext
 from batuta.plugins.jdbc.mysql import tasks as mysql
 
 SCHEME = "jdbc:mariadb:"
@@ -85,6 +85,6 @@ class Trigger(mysql.Trigger, kw_only=True):
     ```
     """
 
-    async def poll(self, ctx: TriggerContext) -> dict[str, Any] | None:
+    async def poll(self, ctx: TriggerContext) -> Found | None:
         """Look for rows."""
         return await self.look(Query, ctx)

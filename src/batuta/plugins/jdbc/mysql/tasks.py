@@ -11,7 +11,7 @@ from msgspec import Meta
 
 from batuta.plugin.context import RunContext
 from batuta.plugin.registry import plugin
-from batuta.plugin.trigger import TriggerContext
+from batuta.plugin.trigger import Found, TriggerContext
 from batuta.plugins.jdbc.batch import BatchTask
 from batuta.plugins.jdbc.connection import ConnectedTask
 from batuta.plugins.jdbc.database import BatchDatabase, Database
@@ -173,6 +173,6 @@ class Trigger(SqlTrigger, kw_only=True):
 
     extra: ClassVar[str | None] = EXTRA
 
-    async def poll(self, ctx: TriggerContext) -> dict[str, Any] | None:
+    async def poll(self, ctx: TriggerContext) -> Found | None:
         """Look for rows."""
         return await self.look(Query, ctx)

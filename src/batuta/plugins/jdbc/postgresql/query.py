@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import msgspec
 
 from batuta.plugin.context import RunContext
 from batuta.plugin.registry import plugin
-from batuta.plugin.trigger import TriggerContext
+from batuta.plugin.trigger import Found, TriggerContext
 from batuta.plugins.jdbc.database import Database
 from batuta.plugins.jdbc.postgresql.connected import EXTRA, SCHEME, open_postgres
 from batuta.plugins.jdbc.postgresql.connecting import Cert, Key, KeyPassword, Mode, RootCert, Ssl
@@ -125,6 +125,6 @@ class Trigger(SqlTrigger, kw_only=True):
     ssl_key: Key = None
     ssl_key_password: KeyPassword = None
 
-    async def poll(self, ctx: TriggerContext) -> dict[str, Any] | None:
+    async def poll(self, ctx: TriggerContext) -> Found | None:
         """Look for rows."""
         return await self.look(Query, ctx)

@@ -13,7 +13,7 @@ from batuta import ids
 from batuta.errors import TaskError
 from batuta.plugin.context import RunContext
 from batuta.plugin.registry import plugin
-from batuta.plugin.trigger import TriggerContext
+from batuta.plugin.trigger import Found, TriggerContext
 from batuta.plugins.jdbc.batch import BatchTask
 from batuta.plugins.jdbc.connection import address, zone_of
 from batuta.plugins.jdbc.database import BatchDatabase, Database
@@ -206,6 +206,6 @@ class Trigger(SqlTrigger, kw_only=True):
 
     sqlite_file: Annotated[str | None, Meta(description="URI of a database file to look at.")] = None
 
-    async def poll(self, ctx: TriggerContext) -> dict[str, Any] | None:
+    async def poll(self, ctx: TriggerContext) -> Found | None:
         """Look for rows."""
         return await self.look(Query, ctx)
