@@ -485,3 +485,14 @@ async def test_32_a_failure_stops_the_rest_of_a_shared_folder(api: Api):
     states = {run["taskId"]: run["state"]["current"] for run in done["taskRunList"]}
     assert states == {"folder": "FAILED", "w1": "SUCCESS", "w2": "FAILED"}
     assert done["state"]["current"] == "FAILED"
+
+
+async def test_how_long_a_flow_takes_on_average(hello: Api):
+    path = "/executions/namespaces/company.team/flows/hello/average-duration"
+    assert await hello.call("GET", path) == {"count": 0}
+
+    await hello.run("company.team/hello")
+
+    found = await hello.call("GET", path)
+    assert found["count"] == 1
+    assert found["averageDuration"].startswith("PT0.")

@@ -334,3 +334,57 @@ async def test_lists_as_tables(hello: Api):
 
     assert flows.splitlines()[1] == "company.team,hello,1,false,,team:data"
     assert executions.splitlines()[1].startswith(f"{done['id']},company.team,hello,1,SUCCESS,")
+
+
+TWICE = """\
+id: {id}
+namespace: company.team
+inputs:
+  - {{id: word, type: STRING, defaults: hello}}
+tasks:
+  - {{id: say, type: io.kestra.plugin.core.log.Log, message: "hello {{{{ inputs.word }}}}"}}
+"""
+
+
+async def test_a_text_is_replaced_in_many_flows_after_it_was_shown(api: Api):
+    for name in ("first", "second"):
+        await api.save(TWICE.format(id=name))
+    asked = {"query": "HELLO", "replacement": "goodbye", "scope": "TASKS"}
+
+    shown = await api.call("POST", "/flows/source/replace/preview", json=asked)
+    only = [{"namespace": "company.team", "id": "first"}]
+    done = await api.call("POST", "/flows/source/replace/apply", json={**asked, "flows": only})
+
+    assert (shown["totalMatches"], shown["totalFlows"], shown["editableFlowCount"]) == (2, 2, 2)
+    [match] = shown["flows"][0]["matches"]
+    assert match["line"] == 6
+    assert 'message: "hello' in match["before"]
+    assert 'message: "goodbye' in match["after"]
+    [flow] = done["updated"]
+    assert flow["revision"] == 2
+    assert "defaults: hello" in flow["source"]
+    assert 'message: "goodbye' in flow["source"]
+    assert done["skipped"] == []
+
+
+async def test_a_replacement_that_breaks_a_flow_is_left_out_and_told(api: Api):
+    await api.save(TWICE.format(id="first"))
+
+    asked = {"query": r"core\.(\w+)\.Log", "replacement": "core.$1.Logg", "regex": True}
+    done = await api.call("POST", "/flows/source/replace/apply", json=asked)
+
+    assert done["updated"] == []
+    [skipped] = done["skipped"]
+    assert "io.kestra.plugin.core.log.Logg" in skipped["reason"]
+    await api.call("POST", "/flows/source/replace/preview", json={**asked, "query": "("}, expect=422)
+
+
+async def test_one_hit_is_replaced(api: Api):
+    await api.save(TWICE.format(id="first"))
+    asked = {"query": "hello", "replacement": "hi", "namespace": "company.team", "id": "first", "line": 4}
+
+    flow = await api.call("POST", "/flows/source/replace/line", json=asked)
+
+    assert "defaults: hi" in flow["source"]
+    assert 'message: "hello' in flow["source"]
+    await api.call("POST", "/flows/source/replace/line", json=asked, expect=422)

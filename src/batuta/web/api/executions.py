@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any, cast
 
 import msgspec
@@ -9,8 +10,10 @@ from litestar import Request, Response
 from litestar.params import FromPath
 from litestar.response import Stream
 
+from batuta import iso8601
 from batuta.model.execution import Execution
 from batuta.model.flow import FlowKey
+from batuta.model.state import State
 from batuta.store.port import AllOf, AnyOf, Condition, Criteria, Order, Search
 from batuta.web import filters, forms, operations, query, replaying, resuming, starting, stream
 from batuta.web.access import Action
@@ -20,6 +23,8 @@ from batuta.web.shapes import flow as flow_shape
 from batuta.web.site import GivenSite, Site
 
 Json = dict[str, Any]
+MOST_AVERAGED = 100
+"""The newest executions of a flow of which the average is made."""
 _NEWEST_FIRST = (Order("state.startDate", descending=True),)
 
 
@@ -210,6 +215,24 @@ async def flows_of_namespace(namespace: FromPath[str], site: GivenSite) -> list[
     return [flow_shape.for_execution(site.parsed(each)) for each in page.results if not each.disabled]
 
 
+@get("/executions/namespaces/{namespace:str}/flows/{flow_id:str}/average-duration")
+async def average_duration(namespace: FromPath[str], flow_id: FromPath[str], site: GivenSite) -> Json:
+    """How long the last executions of a flow took that ended well."""
+    well = Condition("state", "IN", [State.SUCCESS.value, State.WARNING.value])
+    of_flow = (Condition("namespace", "EQUALS", namespace), Condition("flowId", "EQUALS", flow_id))
+    page = await site.ports.store.executions.search(
+        Search(criteria=AllOf((*of_flow, well)), order=_NEWEST_FIRST, limit=MOST_AVERAGED)
+    )
+    now = site.now()
+    taken = [each.state.duration(now) for each in page.results]
+    if not taken:
+        return {"count": 0}
+    return {
+        "averageDuration": iso8601.format_duration(sum(taken, timedelta()) / len(taken)),
+        "count": len(taken),
+    }
+
+
 # Actions. The paths of 2.0 have `actions` in them, the older ones have not.
 
 
@@ -314,6 +337,7 @@ def removal_of(asked: query.Query) -> operations.Removal:
 
 
 ROUTES = [
+    average_duration,
     create,
     validate,
     read,
