@@ -233,3 +233,8 @@ async def test_files_of_namespaces_are_seen_through_an_execution(hello):
     await hello.call("GET", file, params={"path": "nsfile:///../../x"}, expect=422)
     await hello.call("GET", file, params={"path": "nsfile:///none"}, expect=404)
     await hello.call("GET", file, params={"path": "kestra:///other/_kv/b"}, expect=422)
+
+
+async def test_every_valid_name_is_a_namespace(api):
+    assert await api.call("GET", "/namespaces/never.seen") == {"id": "never.seen", "deleted": False}
+    await api.call("GET", "/namespaces/a..b", expect=422)

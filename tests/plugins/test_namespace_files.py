@@ -113,9 +113,11 @@ async def test_files_are_removed_by_globs(shop):
     assert ("deleted", "counter", 2, {}) in await shop.metrics()
 
 
+@pytest.mark.parametrize("made", [True, False])
 @pytest.mark.parametrize(("with_parents", "left"), [(True, []), (False, ["a/b"])])
-async def test_folders_that_become_empty_go_with_the_files_if_wanted(shop, with_parents, left):
-    await tree(shop).make_folder("a/b")
+async def test_folders_that_become_empty_go_with_the_files_if_wanted(shop, made, with_parents, left):
+    if made:
+        await tree(shop).make_folder("a/b")
     await tree(shop).put("a/b/c", b"")
 
     await shop.run(task("DeleteFiles", namespace=OWN, files="/a/b/c", deleteParentFolder=with_parents))

@@ -74,8 +74,9 @@ class PurgeRule(msgspec.Struct, frozen=True, kw_only=True):
 class NamespaceFiles:
     """The files of one namespace. Paths are checked here, with or without a slash in front."""
 
-    _locks: ClassVar[WeakValueDictionary[str, asyncio.Lock]] = WeakValueDictionary()
-    """One change of a namespace at a time, so that concurrent writes to a file become versions of it."""
+    _locks: ClassVar[WeakValueDictionary[tuple[int, str], asyncio.Lock]] = WeakValueDictionary()
+    """By event loop and namespace: one change at a time, so that writes to a file that meet in one process
+    become versions of it. Of two processes, the later one wins."""
 
     def __init__(self, storage: Storage, namespace: str) -> None:
         self._storage = storage
@@ -223,8 +224,10 @@ class NamespaceFiles:
                 await self._storage.put(f"{self._folders}{new}/{name}", b"")
                 await self._storage.delete(marker.uri)
 
-    async def delete(self, path: str) -> list[str]:
+    async def delete(self, path: str, *, keep_folder: bool = False) -> list[str]:
         """Remove a file, or a folder with everything in it; versions are kept. The paths of the files.
+
+        The folder around it goes with the last file in it, unless it was made on purpose or shall be kept.
 
         Raises:
             NotFound: there is no such file or folder.
@@ -241,6 +244,9 @@ class NamespaceFiles:
             for each in gone:
                 await self._keep(each)
                 await self._storage.delete(self._uri(each))
+            around = place.rpartition("/")[0]
+            if keep_folder and around and not await self._below(around):
+                await self._storage.put(f"{self._folders}{around}/{_MARKER}", b"")
         return gone
 
     async def drop_empty_folders(self, path: str) -> None:
@@ -286,7 +292,8 @@ class NamespaceFiles:
         return stored.uri.removeprefix(prefix)
 
     def _changing(self) -> asyncio.Lock:
-        return self._locks.setdefault(self.namespace, asyncio.Lock())
+        key = (id(asyncio.get_running_loop()), self.namespace)
+        return self._locks.setdefault(key, asyncio.Lock())
 
     def _missing(self, place: str) -> NotFound:
         return NotFound(f"There is no file `/{place}` in the namespace `{self.namespace}`")

@@ -53,7 +53,7 @@ class NamespaceTrees:
         """Remove a file, and if wanted the folders that this leaves empty; False when there was none."""
         files = self._of(namespace)
         try:
-            await files.delete(path)
+            await files.delete(path, keep_folder=not with_empty_folders)
             if with_empty_folders:
                 await files.drop_empty_folders(path)
         except NotFound:

@@ -9,6 +9,7 @@ from litestar import Request
 from litestar.params import FromPath
 
 from batuta.errors import InvalidRequest
+from batuta.paths import checked_namespace
 from batuta.web import forms, query
 from batuta.web.routes import get, post
 from batuta.web.site import GivenSite, Site
@@ -69,6 +70,7 @@ async def autocomplete(request: Request[Any, Any, Any], site: GivenSite) -> list
 @get("/namespaces/{namespace:str}")
 async def read(namespace: FromPath[str]) -> Json:
     """A namespace; every valid name is one."""
+    checked_namespace(namespace)
     return {"id": namespace, "deleted": False}
 
 

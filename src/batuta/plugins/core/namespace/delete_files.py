@@ -31,7 +31,7 @@ class DeleteFiles(RunnableTask):
     namespace: Annotated[str, Meta(description="Where the files are.")]
     files: Annotated[list[str] | str, Meta(description="Paths or globs of the files.")]
     delete_parent_folder: Annotated[
-        bool, Meta(description="Remove folders that were made on purpose, too, once nothing is left in them.")
+        bool, Meta(description="Remove the folders, too, in which nothing is left.")
     ] = False
 
     async def run(self, ctx: RunContext) -> None:
