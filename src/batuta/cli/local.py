@@ -8,7 +8,7 @@ from collections import deque
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager, suppress
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import msgspec
 
@@ -33,8 +33,6 @@ from batuta.ports import Ports
 from batuta.settings.tree import Settings
 from batuta.storage import uris
 from batuta.store.batch import Batch
-
-_Row = TypeVar("_Row", Execution, TaskRun)
 
 MOST_LOOKUPS = 100
 """Most outside values that the defaults of a flow's inputs may ask for."""
@@ -241,17 +239,10 @@ async def _follow(ports: Ports, execution: Execution, display: Display, changed:
 
 async def _complete(ports: Ports, outcome: Outcome) -> Outcome:
     """The outcome with the values that were moved to storage, which may end with the command."""
-    from batuta.storage.values import whole
+    from batuta.storage.values import filled
 
-    async def filled(row: _Row) -> _Row:
-        outputs = await whole(ports.storage, row.outputs)
-        return row if outputs is row.outputs else msgspec.structs.replace(row, outputs=outputs)
-
-    execution = await filled(outcome.execution)
-    inputs = await whole(ports.storage, execution.inputs)
-    if inputs is not execution.inputs:
-        execution = msgspec.structs.replace(execution, inputs=inputs)
-    runs = [await filled(run) for run in outcome.runs]
+    execution = await filled(ports.storage, outcome.execution)
+    runs = [await filled(ports.storage, run) for run in outcome.runs]
     return msgspec.structs.replace(outcome, execution=execution, runs=tuple(runs))
 
 

@@ -42,9 +42,9 @@ def mark(uri: str, size: int) -> dict[str, Any]:
 
 def uri_of(value: Any) -> str | None:
     """The URI in a mark; None for any other value."""
-    if type(value) is dict and len(value) == 2 and _MARK in value and "bytes" in value:
+    if type(value) is dict and len(value) == 2 and _MARK in value:
         uri = value[_MARK]
-        return uri if isinstance(uri, str) else None
+        return uri if isinstance(uri, str) and isinstance(value.get("bytes"), int) else None
     return None
 
 
@@ -77,12 +77,12 @@ def shown(value: Any) -> Any:
     return replaced(value, uri_of)
 
 
-def marks(value: Any) -> list[str]:
-    """The URIs of all values in it that were moved to storage."""
-    found: list[str] = []
+def marks(value: Any) -> dict[str, int]:
+    """URI and bytes of all values in it that were moved to storage."""
+    found: dict[str, int] = {}
 
     def note(mark: dict[str, Any]) -> Any:
-        found.append(mark[_MARK])
+        found[mark[_MARK]] = mark["bytes"]
         return mark
 
     replaced(value, note)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
@@ -13,7 +14,7 @@ from batuta import expr, flows
 from batuta.engine.world import World
 from batuta.errors import FlowError, NotFound
 from batuta.lookups import Lookups
-from batuta.model.execution import Execution
+from batuta.model.execution import Execution, TaskRun
 from batuta.model.flow import Flow, FlowKey, FlowRevision
 from batuta.ports import Ports
 from batuta.settings.tree import Settings
@@ -22,6 +23,8 @@ from batuta.web.watching import Watches
 
 MOST_PARSED = 2_000
 """Revisions that are kept parsed."""
+MOST_SHOWN_BYTES = 1_048_576
+"""Largest value that an execution shows itself; of a larger one it shows the URI."""
 
 
 class Stored(msgspec.Struct, frozen=True):
@@ -104,6 +107,19 @@ class Site:
 
         complete: dict[str, Any] = await whole(self.ports.storage, outputs)
         return complete
+
+    async def filled(
+        self, execution: Execution, runs: Sequence[TaskRun] = ()
+    ) -> tuple[Execution, list[TaskRun]]:
+        """Rows as one execution is shown: values that were moved to storage are there again, unless they are
+        very large."""
+        from batuta.storage.values import filled
+
+        storage = self.ports.storage
+        return (
+            await filled(storage, execution, MOST_SHOWN_BYTES),
+            [await filled(storage, run, MOST_SHOWN_BYTES) for run in runs],
+        )
 
 
 GivenSite = NamedDependency[Site]

@@ -35,7 +35,7 @@ def test_a_mark_becomes_a_stored_value_for_expressions_and_its_uri_for_people() 
     assert revived["list"][0]["deep"] == stored.StoredValue(OWN, 5)
     assert stored.holds_stored(revived)
     assert stored.shown(outputs) == {"small": 1, "big": OWN, "list": [{"deep": OWN}]}
-    assert stored.marks(outputs) == [OWN, OWN]
+    assert stored.marks({"big": outputs["big"]}) == {OWN: 70_000}
 
 
 def test_a_mark_of_another_execution_is_a_plain_value() -> None:

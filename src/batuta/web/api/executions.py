@@ -38,7 +38,7 @@ async def create(
     with await forms.form(request) as form:
         execution = await starting.start(site, flow, order, form)
     runs = await site.ports.store.executions.task_runs(execution.id) if order.wait else ()
-    body = shape.created(execution, runs, site.now(), site.settings.base_url)
+    body = shape.created(*await site.filled(execution, runs), site.now(), site.settings.base_url)
     return Response(msgspec.json.encode(body), media_type="application/json")
 
 
@@ -76,7 +76,7 @@ async def read(execution_id: FromPath[str], site: GivenSite) -> Json:
 async def full(site: Site, execution: Execution) -> Json:
     """An execution with its task runs."""
     runs = await site.ports.store.executions.task_runs(execution.id)
-    return shape.full(execution, runs, site.now())
+    return shape.full(*await site.filled(execution, runs), site.now())
 
 
 @get("/executions/search")

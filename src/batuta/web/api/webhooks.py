@@ -181,7 +181,7 @@ async def _answer(site: Site, execution: Execution, hook: Any) -> Response[bytes
         if hook.response_content_type == "text/plain":
             return Response(_text(outputs), status_code=status, media_type="text/plain")
         return Response(msgspec.json.encode(outputs), status_code=status, media_type="application/json")
-    body = shape.created(execution, (), site.now(), site.settings.base_url)
+    body = shape.created(*await site.filled(execution), site.now(), site.settings.base_url)
     names = (
         "tenantId", "id", "namespace", "flowId", "flowRevision", "trigger", "inputs", "outputs", "labels",
         "state", "url",
