@@ -228,3 +228,10 @@ async def test_suites_are_switched_off_and_on_and_removed(api):
     assert (await api.call("GET", "/tests/results/search"))["total"] == 0
     await api.call("DELETE", "/tests/by-ids", json=body, expect=404)
     await api.call("DELETE", PLACE, expect=404)
+
+
+async def test_editors_get_a_schema_of_suites(api):
+    schema = await api.call("GET", "/plugins/schemas/testsuites")
+
+    suite = schema["definitions"][schema["$ref"].removeprefix("#/definitions/")]
+    assert suite["required"] == ["id", "namespace", "flowId", "testCases"]

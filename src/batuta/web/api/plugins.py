@@ -23,7 +23,7 @@ from batuta.web.routes import get
 Json = dict[str, Any]
 
 _CACHED = {"Cache-Control": "public, max-age=3600"}
-_SCHEMAS = {"FLOW": None, "TASK": "task", "TRIGGER": "trigger"}
+_SCHEMAS = {"FLOW": None, "TASK": "task", "TRIGGER": "trigger", "TESTSUITES": None}
 _INPUT_CLASSES = {InputType.DATETIME: "DateTimeInput", InputType.URI: "URIInput", InputType.BOOL: "BoolInput"}
 
 
@@ -68,7 +68,7 @@ async def schema(request: Request[Any, Any, Any], kind: FromPath[str]) -> Respon
     name = kind.removesuffix(".json").upper()
     if name not in _SCHEMAS:
         raise NotFound(f"there is no schema `{kind}`", mend=f"one of {', '.join(_SCHEMAS)}")
-    found = flow_schema()
+    found = _document_schema(name)
     definition = _SCHEMAS[name]
     if definition is not None:
         found = {
@@ -84,6 +84,14 @@ async def schema(request: Request[Any, Any, Any], kind: FromPath[str]) -> Respon
         }
         found.pop("$ref", None)
     return Response(found, headers=_CACHED)
+
+
+def _document_schema(name: str) -> Json:
+    if name != "TESTSUITES":
+        return flow_schema()
+    from batuta.testing.suite_schema import suite_schema
+
+    return suite_schema()
 
 
 @get("/plugins/properties/{kind:str}")
