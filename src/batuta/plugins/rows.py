@@ -1,7 +1,7 @@
 """Row files: Amazon Ion text, one value per line (triggers-and-stores spec A18).
 
-Lines are written by hand, which is many times as fast as the library; whatever is read is parsed by the
-library, except for lines that are plain JSON.
+Lines are written by hand, and read by hand or as JSON where that is possible, which is many times as fast as
+the library; all other lines are read by the library.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ import msgspec
 
 from batuta import iso8601
 from batuta.errors import TaskError
+from batuta.plugins import row_text
 
 _IDENTIFIER = re.compile(r"[A-Za-z_$][A-Za-z0-9_$]*")
 _KEYWORDS = frozenset({"null", "true", "false", "nan"})
@@ -147,6 +148,9 @@ def read_row(line: bytes, number: int | None = None) -> Any:
         return msgspec.json.decode(line)
     except msgspec.DecodeError:
         pass
+    found = row_text.parse(line.decode("utf-8", "replace"), _annotated)
+    if found is not row_text.UNKNOWN:
+        return found
     from amazon.ion import simpleion
     from amazon.ion.exceptions import IonException
 
