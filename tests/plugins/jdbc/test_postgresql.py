@@ -383,3 +383,27 @@ def until_somebody_waits(database):
     with database.server.connect(database.name) as connection:
         while not connection.execute("SELECT 1 FROM pg_locks WHERE NOT granted").fetchone():
             pass
+
+
+async def test_connections_are_encrypted_as_far_as_wanted(shop, query, database):
+    encrypted = "SELECT ssl FROM pg_stat_ssl WHERE pid = pg_backend_pid()"
+    for more, wanted in (
+        ({}, True),
+        ({"sslMode": "DISABLE"}, False),
+        ({"sslMode": "REQUIRE"}, True),
+        ({"url": f"{database.url}?sslmode=disable"}, False),
+        ({"ssl": True, "sslRootCert": database.server.certificate}, True),
+        ({"sslMode": "VERIFY_FULL", "sslRootCert": database.server.certificate}, True),
+    ):
+        outcome = await shop.run(query(encrypted, fetchType="FETCH_ONE", **more))
+        assert outcome.state is State.SUCCESS, await shop.log()
+        assert outcome.outputs["row"] == {"ssl": wanted}
+
+
+async def test_a_certificate_that_nobody_vouches_for_is_refused(shop, query):
+    outcome = await shop.run(query("SELECT 1", ssl=True))
+
+    (line,) = await shop.log(LogLevel.ERROR)
+    assert outcome.state is State.FAILED
+    assert "certificate verify failed" in line
+    assert "fix: check `sslMode` and the certificates" in line

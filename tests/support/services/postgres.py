@@ -4,13 +4,21 @@ from __future__ import annotations
 
 import itertools
 import os
+import pwd
 import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
 
 import psycopg
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from cryptography.x509.oid import NameOID
 
 from tests.support.services.daemon import Daemon, Folder, free_port, run_as, user_for
 
@@ -27,6 +35,7 @@ _QUICK = {
     "unix_socket_directories": "",
     "timezone": "UTC",
     "lc_messages": "C",
+    "ssl": "on",
 }
 
 
@@ -38,6 +47,26 @@ def programs() -> Path:
             return Path(folder)
     assert found, "the tests need PostgreSQL: install it, on Debian with `apt-get install postgresql`"
     return found[-1].parent
+
+
+def self_signed(host: str, folder: Path, user: pwd.struct_passwd | None) -> str:
+    """A certificate for an address, signed by itself, where the server looks for one; PEM."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "tests")])
+    now = datetime.now(UTC)
+    builder = x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number())
+    builder = builder.not_valid_before(now - timedelta(days=1)).not_valid_after(now + timedelta(days=1))
+    address = x509.SubjectAlternativeName([x509.IPAddress(ip_address(host))])
+    certificate = builder.add_extension(address, critical=False).sign(key, hashes.SHA256())
+    private = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    public = certificate.public_bytes(Encoding.PEM)
+    for file, content in (("server.key", private), ("server.crt", public)):
+        path = folder / file
+        path.write_bytes(content)
+        path.chmod(0o600)
+        if user is not None:
+            os.chown(path, user.pw_uid, user.pw_gid)
+    return public.decode()
 
 
 class Postgres:
@@ -58,6 +87,7 @@ class Postgres:
         login = [f"--username={self.username}", f"--pwfile={secret}", "--auth=scram-sha-256"]
         cluster = ["--no-sync", "--encoding=UTF8", "--locale=C.UTF-8", "-D", self.data]
         run_as(self._user, [programs() / "initdb", *login, *cluster])
+        self.certificate = self_signed(self.host, self.data, self._user)
         self.port = free_port()
         self.daemon = self._start()
 
