@@ -145,19 +145,29 @@ async def test_an_archive_is_unpacked_below_the_root(api):
     assert (await api.call("GET", f"{BASE}/stats", params={"path": "/empty"}))["type"] == "Directory"
 
 
-async def test_flows_of_an_archive_become_flows_of_the_namespace(api):
-    flow = """\
+GOOD = """\
 id: hello
 namespace: from.elsewhere
 tasks:
   - {id: a, type: io.kestra.plugin.core.log.Log, message: m}
 """
 
-    await write(api, "/x", archive(**{"_flows/hello.yml": flow, "a.txt": "1"}), name="export.ZIP")
+
+async def test_flows_of_an_archive_become_flows_of_the_namespace(api):
+    await write(api, "/x", archive(**{"_flows/hello.yml": GOOD, "a.txt": "1"}), name="export.ZIP")
 
     stored = await api.call("GET", "/flows/company.team/hello")
     assert stored["namespace"] == "company.team"
     assert await paths(api) == ["/a.txt"]
+
+
+async def test_a_wrong_flow_keeps_the_whole_archive_out(api):
+    packed = archive(**{"a.txt": "1", "_flows/good.yml": GOOD, "_flows/wrong.yml": "id: wrong\n"})
+
+    await write(api, "/x", packed, name="x.zip", expect=422)
+
+    assert await paths(api) == []
+    await api.call("GET", "/flows/company.team/hello", expect=404)
 
 
 async def test_what_was_exported_can_be_imported(api):

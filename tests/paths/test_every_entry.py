@@ -295,6 +295,36 @@ async def _(house: House, name: str) -> str:
     return await house.call("POST", "/flows/import", files=files)
 
 
+@door("ids in the path of a request")
+async def _(house: House, name: str) -> str:
+    given = quote(name.encode(errors="surrogatepass"), safe="")
+    told = await house.call("GET", f"/flows/{OWN}/{given}")
+    told += await house.call("GET", f"/flows/{given}/takes")
+    told += await house.call("POST", f"/executions/{OWN}/{given}", files={"f": ("a", b"new")})
+    told += await house.call("GET", f"/executions/{given}/file", params={"path": FOREIGN})
+    return told + await house.call("DELETE", f"/executions/{given}", params={"deleteStorage": "true"})
+
+
+def as_json(document: Any) -> dict[str, Any]:
+    return {"content": json.dumps(document), "headers": {"content-type": "application/json"}}
+
+
+@door("the names in a flow")
+async def _(house: House, name: str) -> str:
+    told = ""
+    for key in ("id", "namespace"):
+        flow = {"id": "x", "namespace": OWN, "inputs": [{"id": "f", "type": "FILE"}]} | {key: name}
+        task = {"id": "t", "type": "io.kestra.plugin.core.log.Log", "message": "m"}
+        told += await house.call("POST", "/flows", **as_json({**flow, "tasks": [task]}))
+    for key in ("id", "extension"):
+        declared = {"id": "f", "type": "FILE"} | {key: name}
+        flow = {"id": "extended", "namespace": OWN, "inputs": [declared]}
+        task = {"id": "t", "type": "io.kestra.plugin.core.log.Log", "message": "m"}
+        told += await house.call("POST", "/flows", **as_json({**flow, "tasks": [task]}))
+        told += await house.call("POST", f"/executions/{OWN}/extended", files={"f": ("a.txt", b"new")})
+    return told
+
+
 @door("the key of a key-value entry")
 async def _(house: House, name: str) -> str:
     key = quote(name.encode(errors="surrogatepass"), safe="")

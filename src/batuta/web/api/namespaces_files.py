@@ -116,15 +116,22 @@ async def _unpack(site: Site, files: NamespaceFiles, source: Path | bytes) -> No
     """Store every member of an archive; those below `_flows/` are flows of the namespace."""
     with tempfile.TemporaryDirectory(prefix="batuta-unpack-") as folder:
         unpacked = await asyncio.to_thread(_unpacked, source, Path(folder))
+        sources = [place for name, place in unpacked if place and name.startswith(FLOWS_FOLDER)]
+        # All flows are read before the first one is stored.
+        changes = [saving.read(saving.moved(await _text(place), files.namespace)) for place in sources]
+        for change in changes:
+            await saving.put(site, change)
         for name, place in unpacked:
             if name.startswith(FLOWS_FOLDER):
-                text = forms.decoded(await asyncio.to_thread(place.read_bytes)) if place else ""
-                if text and name.endswith((".yml", ".yaml")):
-                    await saving.put(site, saving.read(saving.moved(text, files.namespace)))
-            elif place is None:
+                continue
+            if place is None:
                 await files.make_folder(name)
             else:
                 await files.put(name, place)
+
+
+async def _text(place: Path) -> str:
+    return forms.decoded(await asyncio.to_thread(place.read_bytes))
 
 
 def _unpacked(source: Path | bytes, folder: Path) -> list[tuple[str, Path | None]]:
@@ -139,7 +146,7 @@ def _unpacked(source: Path | bytes, folder: Path) -> list[tuple[str, Path | None
         for number, member in enumerate(archives.members(archive)):
             if member.name != FLOWS_FOLDER.rstrip("/") and not member.name.startswith(FLOWS_FOLDER):
                 checked_path(member.name)
-            elif member.is_folder:
+            elif member.is_folder or not member.name.endswith((".yml", ".yaml")):
                 continue
             if member.is_folder:
                 found.append((member.name, None))
