@@ -139,7 +139,7 @@ async def test_an_ended_execution_says_how_it_ended_and_how_to_go_on(api: Api):
 
     found = await api.call("GET", f"/executions/{ended['id']}/explain")
 
-    assert found["message"] == "it has ended in FAILED: the task `bad` failed"
+    assert found["message"] == "it has ended in FAILED: the task `bad` failed: Task failure"
     assert found["command"] == f"batuta execution restart {ended['id']}"
     assert "causes" not in found
 

@@ -192,3 +192,17 @@ def test_an_unknown_task_run_or_an_old_token_changes_nothing():
 
     assert done.ledger.runs == before
     assert done.state is State.SUCCESS
+
+
+def test_handlers_see_the_first_failure():
+    done = run(
+        flow(
+            """
+            tasks: [{Sequential: s, tasks: [{Fail: bad, errorMessage: no luck}]}]
+            errors: [{Return: told, format: "{{ error.taskId }}: {{ error.message }}"}]
+            """
+        )
+    )
+
+    assert done.outputs["told"]["value"] == "bad: no luck"
+    assert done.run("bad").attempts[0].problem == "no luck"

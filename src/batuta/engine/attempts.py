@@ -37,7 +37,7 @@ def finished(draft: Draft, event: on.TaskRunFinished) -> None:
     if draft.ledger.outline.kind(task) is Kind.DELEGATED and event.state is not State.KILLED:
         _delegate_finished(draft, run, event)
         return
-    finish_attempt(draft, run, event.state, event.outputs, event.log_file)
+    finish_attempt(draft, run, event.state, event.outputs, log_file=event.log_file, problem=event.problem)
     if event.state is State.KILLED:
         for ancestor in draft.ledger.ancestors(run):
             draft.touch(ancestor.id)
@@ -48,7 +48,7 @@ def _delegate_finished(draft: Draft, run: TaskRun, event: on.TaskRunFinished) ->
     task = draft.ledger.outline.place(run.task_id).task
     handled = event.state is State.FAILED and draft.ledger.outline.branch(task.id, "errors")
     if not handled and not draft.ledger.outline.branch(task.id, FINALLY):
-        finish_attempt(draft, run, event.state, event.outputs, event.log_file)
+        finish_attempt(draft, run, event.state, event.outputs, log_file=event.log_file, problem=event.problem)
         return
     draft.move(
         run,
@@ -102,6 +102,6 @@ def child_reported(draft: Draft, event: on.ChildRunReported) -> None:
         run,
         task,
         event.state,
-        attempts=attempt_ended(run, event.state, draft.now, event.log_file),
+        attempts=attempt_ended(run, event.state, draft.now, log_file=event.log_file, problem=event.problem),
         **changes,
     )

@@ -13,6 +13,7 @@ from batuta.engine.world import World
 from batuta.model import labels, stored
 from batuta.model.execution import TaskRun
 from batuta.model.flow import TENANT
+from batuta.model.state import State
 from batuta.model.task import Task
 
 
@@ -192,10 +193,13 @@ def _kestra(names: Names) -> dict[str, Any]:
 
 
 def _error(names: Names) -> dict[str, Any] | None:
-    for run in names.ledger.runs.values():
-        if run.state.current.value == "FAILED":
-            return {"taskId": run.task_id, "taskRunId": run.id}
-    return None
+    """The first failure; of a block that failed because of a task inside it is that task's."""
+    failed = [run for run in names.ledger.runs.values() if run.state.current is State.FAILED]
+    if not failed:
+        return None
+    run = next((run for run in failed if run.memo is None), failed[0])
+    problem = (run.attempts[-1].problem if run.attempts else None) or "Task failure"
+    return {"taskId": run.task_id, "taskRunId": run.id, "message": problem, "stackTrace": problem}
 
 
 _BUILDERS: dict[str, Callable[[Names], Any]] = {

@@ -186,7 +186,7 @@ def _start_subflow(draft: Draft, run: TaskRun, place: Place) -> None:
         depth = depth_below(draft.execution.depth, f"{subflow.namespace}.{subflow.flow_id}")
     except (BatutaError, expr.ExpressionError) as error:
         draft.log(LogLevel.ERROR, str(error), run)
-        finish_attempt(draft, run, State.FAILED, None)
+        finish_attempt(draft, run, State.FAILED, None, problem=str(error))
         return
     execution = draft.execution
     trigger: dict[str, Any] = {

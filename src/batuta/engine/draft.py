@@ -29,6 +29,10 @@ MOST_STARTS = 256
 _C = TypeVar("_C")
 
 
+MOST_OF_PROBLEM = 2_000
+"""Characters that are kept of the reason of a failure."""
+
+
 class Step(msgspec.Struct, frozen=True):
     """The result of one event: the rows that changed, and what to do about it."""
 
@@ -254,14 +258,19 @@ def attempt_started(run: TaskRun, at: datetime) -> tuple[Attempt, ...]:
 
 
 def attempt_ended(
-    run: TaskRun, state: State, at: datetime, log_file: str | None = None
+    run: TaskRun, state: State, at: datetime, *, log_file: str | None = None, problem: str | None = None
 ) -> tuple[Attempt, ...]:
     """The run's attempts with the last one ended; one is added when none is under way."""
     attempts = run.attempts
     if not attempts or attempts[-1].state.current.is_ended:
         attempts = attempt_started(run, at)
     last = attempts[-1]
-    ended = msgspec.structs.replace(last, state=last.state.to(state, at), log_file=log_file or last.log_file)
+    ended = msgspec.structs.replace(
+        last,
+        state=last.state.to(state, at),
+        log_file=log_file or last.log_file,
+        problem=None if problem is None else problem[:MOST_OF_PROBLEM],
+    )
     return (*attempts[:-1], ended)
 
 

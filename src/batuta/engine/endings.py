@@ -27,11 +27,13 @@ def finish_attempt(
     run: TaskRun,
     state: State,
     outputs: dict[str, Any] | None,
+    *,
     log_file: str | None = None,
+    problem: str | None = None,
 ) -> None:
     """An attempt ended in `state`: the run is tried again, or ends (flow spec §4, §12)."""
     task = draft.ledger.outline.place(run.task_id).task
-    attempts = attempt_ended(run, state, draft.now, log_file)
+    attempts = attempt_ended(run, state, draft.now, log_file=log_file, problem=problem)
     changes: dict[str, Any] = {"attempts": attempts}
     if outputs is not None:
         changes["outputs"] = outputs
@@ -95,7 +97,8 @@ def end_run(draft: Draft, run: TaskRun, task: Task, state: State, **changes: Any
 def fail_run(draft: Draft, run: TaskRun, task: Task, message: str) -> TaskRun:
     """End a run that could not even be started; it is not tried again (flow spec §4.1)."""
     draft.log(LogLevel.ERROR, message, run)
-    return end_run(draft, run, task, State.FAILED, attempts=attempt_ended(run, State.FAILED, draft.now))
+    attempts = attempt_ended(run, State.FAILED, draft.now, problem=message)
+    return end_run(draft, run, task, State.FAILED, attempts=attempts)
 
 
 def end_flowable(draft: Draft, run: TaskRun, state: State, **changes: Any) -> TaskRun:

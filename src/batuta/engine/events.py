@@ -61,6 +61,8 @@ class TaskRunFinished(Event, frozen=True, kw_only=True):
     """What the attempt has seen of secrets, sealed; then the outputs that hold one are sealed as well."""
     log_file: str | None = None
     """Where the log of the attempt is, when its task wants it in a file."""
+    problem: str | None = None
+    """Why the attempt failed."""
 
 
 class TaskRunLost(Event, frozen=True, kw_only=True):
@@ -81,7 +83,8 @@ class ChildRunReported(Event, frozen=True, kw_only=True):
     at: datetime
     secrets: tuple[str, ...] = ()
     log_file: str | None = None
-    """Both as in `TaskRunFinished`."""
+    problem: str | None = None
+    """All three as in `TaskRunFinished`."""
 
 
 class SubflowCreated(Event, frozen=True, kw_only=True):

@@ -46,7 +46,7 @@ def refused(draft: Draft, event: on.SubflowRefused) -> None:
         spawning.ended(draft, looping.end_rest(draft, run, event.index), event)
         return
     draft.log(LogLevel.ERROR, event.reason, run)
-    finish_attempt(draft, run, State.FAILED, None)
+    finish_attempt(draft, run, State.FAILED, None, problem=event.reason)
 
 
 def ended(draft: Draft, event: on.SubflowEnded) -> None:

@@ -83,6 +83,11 @@ class InlineAttempt(Levels, Kinds):
             )
         )
 
+    def failed(self, problem: str) -> str:
+        """Say why the attempt failed; the same without secrets."""
+        self.error(problem)
+        return self._shown(problem)
+
     def measure(self, kind: MetricKind, name: str, value: float, tags: dict[str, str]) -> None:
         """Report a value."""
         execution = self._ledger.execution
@@ -112,7 +117,7 @@ def run_inline(attempt: InlineAttempt, ledger: Ledger, command: RunTask) -> Task
         expr.MissingFact: a property asks for an outside value.
     """
     outputs: dict[str, Any] | None = None
-    state = State.SUCCESS
+    state, problem = State.SUCCESS, None
     try:
         task: InlineTask = ledger.outline.form(command.task).build(attempt.render)
         outputs = plain_outputs(task.compute(attempt))
@@ -120,16 +125,16 @@ def run_inline(attempt: InlineAttempt, ledger: Ledger, command: RunTask) -> Task
         attempt.warn(warned.message)
         outputs, state = plain_outputs(warned.outputs), State.WARNING
     except TaskFailed as failed:
-        attempt.error(failed.message)
+        problem = attempt.failed(failed.message)
         outputs, state = plain_outputs(failed.outputs), State.FAILED
     except (BatutaError, expr.ExpressionError) as error:
-        attempt.error(str(error))
+        problem = attempt.failed(str(error))
         state = State.FAILED
     except expr.MissingFact:
         raise
     except Exception as error:
         # The border to code of plugins: whatever it raises is a failure of the task.
-        attempt.error(f"{type(error).__name__}: {error}")
+        problem = attempt.failed(f"{type(error).__name__}: {error}")
         state = State.FAILED
     return TaskRunFinished(
         execution_id=ledger.execution.id,
@@ -137,4 +142,5 @@ def run_inline(attempt: InlineAttempt, ledger: Ledger, command: RunTask) -> Task
         token=command.run.token,
         state=state,
         outputs=outputs,
+        problem=problem,
     )

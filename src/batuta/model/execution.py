@@ -18,6 +18,8 @@ class Attempt(msgspec.Struct, frozen=True, gc=False):
 
     state: History
     log_file: str | None = None
+    problem: str | None = None
+    """Why it failed, in short; what expressions see as `error.message`."""
 
 
 class TaskRun(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):

@@ -15,7 +15,7 @@ from batuta.model.state import State
 from batuta.model.task import LogLevel
 from batuta.plugin.outputs import plain_outputs
 from batuta.plugin.reporting import Kinds, Levels
-from batuta.plugin.task import InlineTask, TaskFailed
+from batuta.plugin.task import InlineTask, TaskFailed, TaskWarned
 from batuta.testing.outcome import Outcome
 
 Say = Callable[[LogLevel, str], None]
@@ -62,9 +62,12 @@ def run_inline(context: InlineContext, ledger: Ledger, command: do.RunTask) -> O
     try:
         task: InlineTask = ledger.outline.form(command.task).build(context.render)
         return Outcome(State.SUCCESS, plain_outputs(task.compute(context)))
+    except TaskWarned as warned:
+        context.warn(warned.message)
+        return Outcome(State.WARNING, plain_outputs(warned.outputs))
     except TaskFailed as failed:
         context.error(failed.message)
-        return Outcome(State.FAILED, plain_outputs(failed.outputs))
+        return Outcome(State.FAILED, plain_outputs(failed.outputs), problem=failed.message)
     except (BatutaError, expr.ExpressionError) as error:
         context.error(str(error))
-        return Outcome(State.FAILED)
+        return Outcome(State.FAILED, problem=str(error))

@@ -19,6 +19,8 @@ class Outcome(msgspec.Struct, frozen=True):
     outputs: dict[str, Any] | None = None
     after: timedelta = timedelta(0)
     held: bool = False
+    problem: str | None = None
+    """Why it failed."""
 
 
 Given = State | dict[str, Any] | Outcome | list[Any] | Callable[[TaskRun], Any]

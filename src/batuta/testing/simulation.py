@@ -133,6 +133,7 @@ class Simulation(Stage):
             token=command.run.token,
             state=outcome.state,
             outputs=outcome.outputs,
+            problem=outcome.problem,
         )
         if outcome.after:
             self._after(self.now + outcome.after, event)

@@ -55,7 +55,10 @@ def _first_failure(found: Evidence) -> str:
     if found.execution.state.current is not State.FAILED:
         return ""
     failed = next((run for run in found.runs if run.state.current is State.FAILED and run.memo is None), None)
-    return "" if failed is None else f": the task `{failed.task_id}` failed"
+    if failed is None:
+        return ""
+    problem = failed.attempts[-1].problem if failed.attempts else None
+    return f": the task `{failed.task_id}` failed" + (f": {problem.splitlines()[0]}" if problem else "")
 
 
 def _again(execution: Execution) -> str | None:

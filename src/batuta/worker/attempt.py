@@ -28,8 +28,8 @@ from batuta.worker.executions import OtherExecutions
 from batuta.worker.files import AttemptFiles
 from batuta.worker.journal import Journal
 from batuta.worker.kv import NamespaceKv
-from batuta.worker.log_purge import AllLogs
 from batuta.worker.log_file import LogFile
+from batuta.worker.log_purge import AllLogs
 from batuta.worker.logs import AttemptLog, AttemptMetrics
 from batuta.worker.namespace_trees import NamespaceTrees
 from batuta.worker.process import ChildProcesses
@@ -50,6 +50,8 @@ class Outcome(msgspec.Struct, frozen=True):
     """What the attempt has seen of secrets; the outputs may hold some."""
     log_file: str | None = None
     """Where its log is kept, when the task wants it in a file."""
+    problem: str | None = None
+    """Why it failed."""
 
     def told(self) -> tuple[dict[str, Any] | None, tuple[str, ...]]:
         """The outputs as others may see them, and the secrets that go with them, encrypted."""
@@ -255,18 +257,21 @@ class Attempt:
             self.context.log.warn(warning.message)
             return Outcome(State.WARNING, plain_outputs(warning.outputs))
         except TaskFailed as failure:
-            self.context.log.error(failure.message)
-            return Outcome(State.FAILED, plain_outputs(failure.outputs))
+            return self._failed(failure.message, plain_outputs(failure.outputs))
         except BatutaError as error:
-            self.context.log.error(str(error))
-            return Outcome(State.FAILED)
+            return self._failed(str(error))
         except Exception as error:
-            self.context.log.error(f"{type(error).__name__}: {error}")
+            outcome = self._failed(f"{type(error).__name__}: {error}")
             self.context.log.debug(traceback.format_exc())
-            return Outcome(State.FAILED)
+            return outcome
         finally:
             if self._workspace.is_made and not self._shares:
                 await asyncio.shield(asyncio.to_thread(self._workspace.remove))
+
+    def _failed(self, problem: str, outputs: dict[str, Any] | None = None) -> Outcome:
+        """Say why the attempt failed, in its log and in its outcome."""
+        self.context.log.error(problem)
+        return Outcome(State.FAILED, outputs, problem=self._secrecy.mask(problem))
 
     async def _timeout(self) -> timedelta | None:
         written = self.inputs.task.timeout

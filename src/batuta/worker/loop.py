@@ -119,6 +119,7 @@ class Worker:
                     outputs=outputs,
                     secrets=secrets,
                     log_file=outcome.log_file,
+                    problem=outcome.problem,
                     at=self._ports.clock.now(),
                 )
             )

@@ -138,6 +138,7 @@ class WorkingDirectoryJob:
                 outputs=outputs,
                 secrets=secrets,
                 log_file=None if outcome is None else outcome.log_file,
+                problem=None if outcome is None else outcome.problem,
                 at=self._bench.ports.clock.now(),
             )
         )
