@@ -49,6 +49,11 @@ class House:
     def victim(self) -> Path:
         return self.root / OUTSIDE / "victim.txt"
 
+    @property
+    def open(self) -> Path:
+        """A folder of the machine that the operator has opened to flows."""
+        return self.root / "data" / "open"
+
     def names(self) -> dict[str, str]:
         """Names that lead elsewhere, or would on some system, or after one more decoding."""
         up = "../" * 9
@@ -145,7 +150,7 @@ def texts(value: Any) -> list[str]:
 
 @pytest.fixture
 async def house(tmp_path: Path):
-    async with workshop(tmp_path / "data") as shop:
+    async with workshop(tmp_path / "data", local_paths=str(tmp_path / "data" / "open")) as shop:
         house = House(shop, tmp_path)
         await furnish(house)
         yield house
@@ -160,6 +165,9 @@ async def furnish(house: House) -> None:
     await ports.storage.put(FOREIGN, SECRET.encode())
     await NamespaceFiles(ports.storage, OWN).put("own.txt", b"own")
     (house.root / "data/storage/main/company/team/_files/link").symlink_to(house.victim.parent)
+    house.open.mkdir()
+    (house.open / "own.txt").write_text("own")
+    (house.open / "link").symlink_to(house.victim.parent)
     now = ports.clock.now()
     execution = Execution(
         id=ids.random_id(),
@@ -409,6 +417,24 @@ run("PurgeFiles, namespaces", "core.namespace.PurgeFiles", lambda name: {"namesp
 run("PurgeFiles, filePattern", "core.namespace.PurgeFiles", lambda name: {"filePattern": name})
 run("state name", "core.state.Set", lambda name: {"name": name, "data": {"a": 1}})
 run("key of kv.Set", "core.kv.Set", lambda name: {"key": name, "value": "new"})
+
+
+def local(title: str, kind: str, make: Callable[[str, str], dict[str, Any]]) -> None:
+    """A door to the folder that is open: the path of a file in it, and one that shall not be in it."""
+
+    @door(f"fs.local.{kind}, {title}")
+    async def knock(house: House, name: str) -> str:
+        return await house.task(f"fs.local.{kind}", **make(f"{house.open}/own.txt", f"{house.open}/{name}"))
+
+
+local("from", "List", lambda own, path: {"from": path, "recursive": True})
+local("from", "Download", lambda own, path: {"from": path})
+local("from", "Downloads", lambda own, path: {"from": path, "recursive": True})
+local("to", "Upload", lambda own, path: {"from": "nsfile:///own.txt", "to": path})
+local("from", "Copy", lambda own, path: {"from": path, "to": f"{own}.copy", "overwrite": True})
+local("to", "Copy", lambda own, path: {"from": own, "to": path, "overwrite": True})
+local("to", "Move", lambda own, path: {"from": own, "to": path, "overwrite": True})
+local("from", "Delete", lambda own, path: {"from": path, "recursive": True})
 
 
 @door("inputFiles of a WorkingDirectory, through a link that a child has made")

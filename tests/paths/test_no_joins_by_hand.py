@@ -35,6 +35,15 @@ EXCEPTIONS = {
         "plugins/core/storage/split.py",
         "self._folder / f'part-{len(self._paths)}{self._extension}'",
     ): "the extension is a suffix, which has no slash",
+    ("plugins/fs/local/listing.py", "folder / entry.name"): LISTED,
+    (
+        "plugins/fs/local/tasks.py",
+        "target / source.name",
+    ): "the last part of a path; `on_machine` checks folders",
+    (
+        "plugins/fs/local/tasks.py",
+        "target.with_name(f'.{target.name}.{ctx.identity.task_run_id}')",
+    ): "the last part of a path and an id of ours",
     (
         "plugins/jdbc/files.py",
         "folder / f'{unique()}-{Path(name).name}'",
