@@ -114,6 +114,18 @@ tasks:
     type: io.kestra.plugin.core.http.Request
     uri: "SERVICE/?key={{ inputs.password }}"
     headers: {Authorization: "Bearer {{ secret('STORED') }}"}
+  - {id: filed, type: io.kestra.plugin.core.log.Log, logToFile: true, message: "{{ secret('STORED') }}"}
+  - id: script_filed
+    type: io.kestra.plugin.scripts.shell.Commands
+    logToFile: true
+    taskRunner: {type: io.kestra.plugin.core.runner.Process}
+    commands: ["echo {{ secret('STORED') }}"]
+  - id: loop
+    type: io.kestra.plugin.core.flow.Loop
+    values: ["{{ secret('STORED') }}"]
+    tasks:
+      - {id: turn, type: io.kestra.plugin.core.debug.Return, format: "{{ item.value }}"}
+      - {id: same_item, type: io.kestra.plugin.core.log.Log, message: "{{ item.value }} {{ outputs.turn.value }}"}
   - id: script_fails
     type: io.kestra.plugin.scripts.shell.Commands
     allowFailure: true
