@@ -219,6 +219,23 @@ async def test_a_state_in_stop_after_switches_the_trigger_off(town):
     assert [date[11:16] for date in await town.dates()] == ["12:01", "12:07"]
 
 
+async def test_stop_after_holds_for_a_trigger_that_allows_concurrent_executions(town):
+    await town.save(with_trigger("stopAfter: [FAILED]", "allowConcurrent: true"))
+    async with town.scheduling():
+        await town.has_record()
+        await town.move(minutes=1)
+        [first] = await town.until(town.executions)
+    async with town.scheduling():  # another process remembers whose end concerns the trigger
+        await town.end(first, State.FAILED)
+        record = await town.until(lambda: switched_off(town))
+    assert record.next_at is None
+
+
+async def switched_off(town):
+    record = await town.record()
+    return record if record.disabled else None
+
+
 async def test_a_trigger_that_is_gone_from_the_flow_loses_its_record(town):
     await town.save(EACH_MINUTE)
     async with town.scheduling():

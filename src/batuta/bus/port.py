@@ -56,7 +56,7 @@ class TriggerJobsChanged(Hint, frozen=True, kw_only=True):
 
 
 class TriggerStarted(Hint, frozen=True, kw_only=True):
-    """A worker has started an execution for a trigger, which is locked until that ends."""
+    """A worker has started an execution whose end concerns its trigger: it is locked, or may stop."""
 
     namespace: str
     flow_id: str

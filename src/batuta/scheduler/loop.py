@@ -10,7 +10,6 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import AsyncIterator, Sequence
-from contextlib import suppress
 from datetime import timedelta
 from typing import Any
 
@@ -40,6 +39,7 @@ from batuta.model.flow import FlowKey
 from batuta.model.trigger import Firing, ReadFlow, TriggerJob, TriggerKey, TriggerKind, TriggerRecord
 from batuta.ports import Ports
 from batuta.scheduler.decide import Decision, after_end, decide
+from batuta.scheduler.locks import Locks, stopped
 from batuta.scheduler.reactions import Reactions
 from batuta.scheduler.reconcile import reconcile
 from batuta.store.batch import Batch
@@ -52,8 +52,6 @@ RETRY_SECONDS = 1.0
 """Seconds before something that the database refused is tried again."""
 SWEEP_SECONDS = 10.0
 """Seconds between two looks for what hints missed."""
-UNKNOWN_SECONDS = 60.0
-"""An execution that locks a trigger and does not exist is told after this time."""
 KEEP_FIRINGS = timedelta(days=30)
 TRIES = 5
 """How often a change is tried again that lost a race."""
@@ -87,9 +85,8 @@ class Scheduler:
         self._launcher = Launcher(self._lookups, world)
         self.reactions = Reactions(ports, self._launcher, self._rules)
         self._began = ports.clock.now()
-        self._locks: dict[str, TriggerKey] = {}
-        """Executions that lock a trigger."""
         self._wake = asyncio.Event()
+        self._locks = Locks(ports, self._next_at, self._wake.set)
         self.ready = asyncio.Event()
         """Set once every flow was read and what an earlier process left was looked at."""
 
@@ -112,8 +109,7 @@ class Scheduler:
     async def _recover(self) -> None:
         """Look at what an earlier process left."""
         await self._read_flows()
-        await self._find_locks()
-        await self._unlock_ended()
+        await self._locks.load()
         await self.reactions.load()
         self.ready.set()
 
@@ -180,13 +176,12 @@ class Scheduler:
         for each in planned:
             if each.execution is not None:
                 hints.append(ExecutionChanged(execution_id=each.execution.id, settled=each.execution.settled))
-                if each.record.execution_id == each.execution.id:
-                    self._lock(each.execution.id, each.record.key)
+                if each.is_begun and (
+                    each.record.execution_id == each.execution.id or each.record.stop_after
+                ):
+                    self._locks.watch(each.execution.id, each.record.key)
         if hints:
             await self._ports.bus.publish(*hints)
-
-    def _lock(self, execution_id: str, key: TriggerKey) -> None:
-        self._locks[execution_id] = key
 
     async def _planned(self, record: TriggerRecord) -> Planned:
         """What to do about a record; whatever goes wrong concerns it alone."""
@@ -270,7 +265,7 @@ class Scheduler:
         execution = launch.execution
         record = replace(decision.record, triggered_at=now)
         if execution.is_ended:
-            record = _stopped(record, execution)
+            record = stopped(record, execution)
         elif not rule.allow_concurrent:
             record = replace(record, execution_id=execution.id)
         log.info("%s starts %s for %s", rule.key, execution.id, tick.isoformat())
@@ -289,7 +284,7 @@ class Scheduler:
         id = ids.derived_id("tick", *rule.key, occasion)
         log.warning("a condition of %s failed: %s", rule.key, error)
         execution, line = failure(rule, id, f"The conditions of the trigger failed: {error}", now)
-        record = _stopped(replace(decision.record, triggered_at=now), execution)
+        record = stopped(replace(decision.record, triggered_at=now), execution)
         batch = Batch(
             executions={id: execution},
             logs=[line],
@@ -315,47 +310,28 @@ class Scheduler:
                     case TriggersChanged():
                         self._wake.set()
                     case TriggerStarted():
-                        self._lock(
-                            hint.execution_id, TriggerKey(hint.namespace, hint.flow_id, hint.trigger_id)
-                        )
-                        await self._unlock(hint.execution_id)  # it may have ended already
+                        key = TriggerKey(hint.namespace, hint.flow_id, hint.trigger_id)
+                        self._locks.watch(hint.execution_id, key)
+                        await self._locks.look(hint.execution_id)  # it may have ended already
                         self._wake.set()
                     case ExecutionChanged():
-                        if hint.execution_id in self._locks:
-                            await self._unlock(hint.execution_id)
+                        if self._locks.concerns(hint.execution_id):
+                            await self._locks.look(hint.execution_id)
                         self.reactions.heard(hint.execution_id)
             except Exception:
                 # The border of the loop; the sweep makes good what was not done.
                 log.exception("the scheduler could not follow a hint: %s", hint)
 
-    async def _unlock(self, execution_id: str) -> None:
-        """Open the lock of an execution that has ended (triggers spec A2.4)."""
-        execution = await self._store.executions.get(execution_id)
-        if execution is None or not execution.is_ended:
-            return
-        key = self._locks.get(execution_id)
-        if key is None:
-            return  # somebody else was faster
-        for _ in range(TRIES):
-            record = await self._store.triggers.get(key)
-            if record is None or record.execution_id != execution_id:
-                self._locks.pop(execution_id, None)
-                return
-            record = replace(record, execution_id=None, updated_at=self._clock.now())
-            record = _stopped(record, execution)
-            rule = await self._rules.of(key)
-            if rule is not None and record.next_at is not None:
-                try:
-                    record = await self._after_end(record, rule)
-                except (BatutaError, expr.ExpressionError) as error:
-                    log.warning("%s cannot be evaluated: %s", key, error)
-            try:
-                await self._store.commit(Batch(triggers=[record]))
-            except Outdated:
-                continue
-            self._locks.pop(execution_id, None)
-            self._wake.set()
-            return
+    async def _next_at(self, record: TriggerRecord) -> TriggerRecord:
+        """The record after the end of its execution, with its next date."""
+        rule = await self._rules.of(record.key)
+        if rule is None:
+            return record
+        try:
+            return await self._after_end(record, rule)
+        except (BatutaError, expr.ExpressionError) as error:
+            log.warning("%s cannot be evaluated: %s", record.key, error)
+            return record
 
     async def _after_end(self, record: TriggerRecord, rule: Rule) -> TriggerRecord:
         now = self._clock.now()
@@ -429,45 +405,18 @@ class Scheduler:
         while True:
             await asyncio.sleep(SWEEP_SECONDS)
             try:
-                if self._locks:
-                    await self._unlock_ended()
+                await self._locks.sweep()
                 await self.reactions.sweep()
                 if self._clock.monotonic() - looked_at >= LONGEST_SLEEP_SECONDS:
                     looked_at = self._clock.monotonic()
                     await self._read_flows()
-                    await self._find_locks()
+                    await self._locks.find()
                 if self._clock.monotonic() - purged_at >= 86_400:
                     purged_at = self._clock.monotonic()
                     await self._store.triggers.purge_firings(self._clock.now() - KEEP_FIRINGS)
             except Exception:
                 # The border of the loop; it looks again.
                 log.exception("the scheduler could not look around")
-
-    async def _find_locks(self) -> None:
-        """Which executions lock triggers; and open the other lock where there is no evaluation behind it."""
-        for record in await self._store.triggers.locked():
-            if record.execution_id is not None:
-                self._locks[record.execution_id] = record.key
-        for record in await self._store.triggers.evaluating():
-            if await self._store.triggers.job(record.key) is None:
-                now = self._clock.now()
-                begun = replace(record, evaluating_since=None, next_at=record.next_at or now, updated_at=now)
-                with suppress(Outdated):
-                    await self._store.commit(Batch(triggers=[begun]))
-                self._wake.set()
-
-    async def _unlock_ended(self) -> None:
-        for execution_id, key in list(self._locks.items()):
-            execution = await self._store.executions.get(execution_id)
-            if execution is not None:
-                if execution.is_ended:
-                    await self._unlock(execution_id)
-                continue
-            record = await self._store.triggers.get(key)
-            if record is None or record.execution_id != execution_id:
-                self._locks.pop(execution_id, None)
-            elif (self._clock.now() - record.updated_at).total_seconds() > UNKNOWN_SECONDS:
-                log.warning("execution %s not found, schedule %s is blocked; unlock it", execution_id, key)
 
 
 def occasion_of(decision: Decision) -> str:
@@ -487,10 +436,3 @@ def firing(key: TriggerKey, occasion: str, at: Any, execution_id: str | None) ->
         at=at,
         execution_id=execution_id,
     )
-
-
-def _stopped(record: TriggerRecord, execution: Execution) -> TriggerRecord:
-    """Switched off, if the execution ended in a state that says so."""
-    if execution.state.current in record.stop_after:
-        return replace(record, disabled=True, next_at=None)
-    return record

@@ -1,6 +1,6 @@
 """What comes of the evaluation of a trigger, written in one transaction.
 
-That is the execution, the record of the trigger with its next date, what it remembers, and the end of the job.
+That is the execution, the record of the trigger with its next date, what it remembers, the end of the job.
 A worker that has lost the job meanwhile writes nothing (triggers spec A2.3, A8, A9).
 """
 
@@ -128,7 +128,7 @@ class Answers:
             return record if execution is None else started(record, rule, execution, now)
 
         record = await self._write(job, after, execution, batch)
-        if execution is not None and record.execution_id == execution.id:
+        if execution is not None and (record.execution_id == execution.id or record.stop_after):
             await self._ports.bus.publish(TriggerStarted(**job.key._asdict(), execution_id=execution.id))
         else:
             await self._ports.bus.publish(TriggersChanged())
@@ -165,6 +165,8 @@ class Answers:
             return False
         if stops:
             raise LostJob
+        if rule.stop_after:
+            await self._ports.bus.publish(TriggerStarted(**rule.key._asdict(), execution_id=execution_id))
         return True
 
     async def listening(self, job: TriggerJob) -> None:
@@ -222,9 +224,7 @@ class Answers:
         secrets: tuple[str, ...] = (),
     ) -> Launch:
         names = rule.names(self._launcher.world, variables)
-        wish = Wish(
-            rule=rule, execution_id=execution_id, names=names, variables=variables, secrets=secrets
-        )
+        wish = Wish(rule=rule, execution_id=execution_id, names=names, variables=variables, secrets=secrets)
         return await self._launcher.launch(wish, now)
 
     async def _write(

@@ -177,8 +177,8 @@ class Realtime(RealtimeTrigger):
     """Start an execution for each record of topics, as soon as it comes.
 
     The execution sees `trigger.key`, `trigger.value`, `trigger.topic`, `trigger.headers`,
-    `trigger.partition`, `trigger.offset` and `trigger.timestamp`. The group's place is moved once the execution exists; a record
-    that comes again is known by its offset, so that none is lost or doubled.
+    `trigger.partition`, `trigger.offset` and `trigger.timestamp`. The place of the group moves
+    once the execution exists; a record that comes again is known by its offset: none is lost or doubled.
 
     ```yaml
     id: orders
