@@ -76,3 +76,39 @@ async def test_nothing_is_leaked_by_a_program_that_starts_again(tmp_path: Path):
                 for each in found["results"]:
                     await api.call("DELETE", f"/executions/{each['id']}/kill")
                 assert await reaches(api, PAUSED=2, QUEUED=1, KILLED=2)
+
+
+async def test_a_quota_turns_away_what_is_one_too_many(api: Api):
+    await api.save(
+        """
+        id: rationed
+        namespace: company.team
+        quotas:
+          - {duration: P1D, limit: 2, behavior: FAIL}
+          - {duration: PT12H, limit: 5, behavior: CANCEL}
+        tasks: [{id: a, type: io.kestra.plugin.core.log.Log, message: ran}]
+        """
+    )
+
+    done = [await api.run("company.team/rationed") for _ in range(4)]
+
+    assert [each["state"]["current"] for each in done] == ["SUCCESS", "SUCCESS", "FAILED", "FAILED"]
+    refused = done[-1]
+    assert "taskRunList" not in refused
+    assert {"key": "system.quota", "value": "exceeded"} in refused["labels"]
+    lines = await api.call("GET", f"/logs/{refused['id']}")
+    assert lines[0]["message"] == (
+        "Flow company.team.rationed is FAILED due to quota exceeded, 2 execution(s) per PT24H"
+    )
+
+
+async def test_a_playground_is_outside_of_limits(api: Api):
+    await api.save(GATE.replace("limit: 2", "limit: 1, behavior: FAIL"))
+    await api.call("POST", "/executions/company.team/gate?kind=PLAYGROUND&breakpoints=wait")
+    await api.call("POST", "/executions/company.team/gate?kind=PLAYGROUND")
+
+    await api.call("POST", "/executions/company.team/gate")
+
+    async with api.ports.bus.subscribe(ExecutionChanged) as hints, asyncio.timeout(10):
+        while await states(api) != {"PAUSED": 1}:
+            await anext(aiter(hints))

@@ -53,7 +53,7 @@ async def test_a_queued_execution_waits_for_whatever_the_holder_of_the_slot_wait
     assert pause["command"] == f"batuta execution resume {holder} --input reason=VALUE"
     assert pause["since"] > held["since"] or pause["since"] == held["since"]
     first = await api.call("GET", f"/executions/{holder}/explain")
-    assert first["notes"] == ["1 executions of its flow wait for a slot such as the one it holds"]
+    assert first["notes"] == ["1 execution of its flow waits for a slot such as the one it holds"]
 
 
 async def test_a_parent_waits_for_what_its_subflow_waits_for(api: Api):

@@ -202,8 +202,9 @@ def _under_way(found: Evidence, run: TaskRun, now: datetime, slots: int) -> Iter
 def _attempted(found: Evidence, run: TaskRun, job: Job, now: datetime, slots: int) -> Cause:
     if job.worker_id is None:
         ahead = found.ahead.get(run.id, 0)
-        taken = f"the {slots} slots of the worker are taken" if found.taken >= slots else "no worker took it"
-        queue = f", and {ahead} attempts wait before it" if ahead else ""
+        full = "its only slot is taken" if slots == 1 else f"all {slots} slots are taken"
+        taken = full if found.taken >= slots else "none took it"
+        queue = f", and {ahead} others wait before it" if ahead else ""
         return _cause(
             run,
             CauseKind.WORKER_SLOT,

@@ -78,7 +78,8 @@ def _notes(found: Evidence) -> Iterator[str]:
     if trigger is not None and (text := _started_by(trigger)) is not None:
         yield text
     if found.behind:
-        yield f"{found.behind} executions of its flow wait for a slot such as the one it holds"
+        waiting = "1 execution of its flow waits" if found.behind == 1 else f"{found.behind} executions wait"
+        yield f"{waiting} for a slot such as the one it holds"
 
 
 def _started_by(trigger: ExecutionTrigger) -> str | None:
