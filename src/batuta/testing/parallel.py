@@ -11,7 +11,8 @@ from concurrent.futures import ProcessPoolExecutor
 from batuta.testing.guard import take_process
 from batuta.testing.library import Library
 from batuta.testing.report import CaseResult, SuiteResult
-from batuta.testing.running import Rules, suite_result, theatre
+from batuta.testing.results import suite_result
+from batuta.testing.running import Rules, theatre
 from batuta.testing.suite import Case, Suite
 
 ENOUGH_FOR_PROCESS = 200

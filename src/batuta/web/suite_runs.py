@@ -63,7 +63,8 @@ async def needed(site: Site, source: str) -> Suite:
 
 async def run(site: Site, kept: KeptSuite, cases: Collection[str] | None = None) -> Json:
     """Run a suite, or some of its cases, and keep the result."""
-    from batuta.testing.running import Rules, unfit
+    from batuta.testing.results import unfit
+    from batuta.testing.running import Rules
 
     begun = site.now()
     reading, wrong = await checked(site, kept.source)
