@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 import time
 from datetime import UTC, datetime, timedelta
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
@@ -434,6 +436,33 @@ def test_processes_run_when_they_are_allowed():
     assert done.state == "SUCCESS", done.log
     assert done.outputs["sh"]["vars"] == {"a": 1}
     assert timedelta(days=1) <= done.duration < timedelta(days=1, minutes=1)
+
+
+def test_the_network_is_reached_when_it_is_allowed():
+    class Answer(BaseHTTPRequestHandler):
+        def do_GET(self):
+            self.send_response(200)
+            self.end_headers()
+            self.wfile.write(b"hi")
+
+        def log_message(self, *_):
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Answer) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        uri = f"http://127.0.0.1:{server.server_port}/"
+        done = rehearse(
+            flow(
+                sleep("nap", "P2D")
+                + task("call", "http.Request", uri=uri)
+                + task("file", "http.Download", uri=uri)
+            ),
+            allow_network=True,
+        )
+        server.shutdown()
+
+    assert done.state == "SUCCESS", done.log
+    assert (done.outputs["call"]["body"], done.content(done.outputs["file"]["uri"])) == ("hi", b"hi")
 
 
 def test_a_process_that_hangs_is_ended_by_its_timeout():
