@@ -49,11 +49,20 @@ def list_(client: Client, namespace: str | None, flow_id: str | None, size: int,
                 "disabled"
                 if state["disabled"]
                 else f"locked by {state.get('executionId', 'an evaluation')}"
-                if state["locked"]
-                else "",
+                if state["locked"] and state["kind"] != "REALTIME"
+                else _trouble(state),
             )
         )
     print_table(("NAMESPACE", "FLOW", "TRIGGER", "NEXT", "LAST STARTED", "HELD"), rows)
+
+
+def _trouble(state: dict[str, Any]) -> str:
+    """Why a trigger waits for what it looks at."""
+    found = state.get("trouble")
+    if found is None:
+        return ""
+    reason = found["reason"].partition("\n")[0]
+    return f"waits since {found['since']}: {reason}"
 
 
 @trigger.command()
@@ -116,3 +125,12 @@ def restart(client: Client, namespace: str, flow_id: str, trigger_id: str) -> No
     """Give an evaluation up and begin anew."""
     client.post("triggers", namespace, flow_id, trigger_id, "restart")
     click.echo("restarted")
+
+
+@trigger.command()
+@names_trigger
+@speaks_to_server
+def delete(client: Client, namespace: str, flow_id: str, trigger_id: str) -> None:
+    """Forget the state of a trigger; it begins anew when its flow is saved again."""
+    client.delete("triggers", namespace, flow_id, trigger_id)
+    click.echo("deleted")
