@@ -9,10 +9,11 @@ import asyncio
 import base64
 import re
 import shutil
+import sqlite3
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -49,6 +50,11 @@ TABLES = (
     " day date GENERATED ALWAYS AS (pickup::date) STORED)",
     "CREATE TABLE orders (id int PRIMARY KEY, total numeric, seen timestamptz)",
 )
+SQLITE_TABLES = """
+CREATE TABLE orders (id INTEGER PRIMARY KEY, total NUMERIC);
+CREATE TABLE customers (name TEXT, city TEXT);
+INSERT INTO customers VALUES ('Ada', 'Lisbon');
+"""
 TRIPS = b"VendorID,pickup,dropoff\n1,2024-01-05 10:00:00,2024-01-05 10:20:00\n"
 CHILDREN = (
     {
@@ -107,12 +113,12 @@ def runs(example: Example) -> bool:
     return family.startswith("core.") or sends(example)
 
 
-def values(example: Example) -> dict[str, str | bytes]:
-    """What its inputs are: bytes are files."""
+def values(example: Example, files: dict[str, bytes]) -> dict[str, str | bytes]:
+    """What its inputs are: bytes are files. Beside those that are given here there are `files`."""
     type_ = example.entry.type
     texts: dict[str, str | bytes] = {"region": "eu", "day": "monday", "color": "green", "rows": "12"}
-    files = dict.fromkeys(("file", "first", "second", "report"), b"one\ntwo\n")
-    given = texts | files | {"products": b'[{"brand": "acme", "price": 2}]'}
+    lines = dict.fromkeys(("file", "first", "second", "report"), b"one\ntwo\n")
+    given = texts | lines | files | {"products": b'[{"brand": "acme", "price": 2}]'}
     if ".storage." in type_:
         given["rows"] = b'{customer:"ada",amount:200}\n{customer:"eve",amount:50}\n'
     if type_.endswith(".CopyIn"):
@@ -126,11 +132,14 @@ def values(example: Example) -> dict[str, str | bytes]:
 class Stage:
     """Runs examples."""
 
-    def __init__(self, server: Server, chat: Service, mail: Letterboxes, database: Database) -> None:
+    def __init__(
+        self, server: Server, chat: Service, mail: Letterboxes, database: Database, sqlite: Path
+    ) -> None:
         self.server = server
         self.chat = chat
         self._mail = mail
         self._database = database
+        self._sqlite = sqlite
         for child in CHILDREN:
             self._save(child)
 
@@ -141,7 +150,7 @@ class Stage:
 
     def run(self, example: Example) -> tuple[str, list[str]]:
         """The state in which it ends or waits, and its log."""
-        given = values(example)
+        given = values(example, {"database": self._sqlite.read_bytes()})
         kinds = {name: {"type": "FILE"} for name, value in given.items() if isinstance(value, bytes)}
         if given.get("rows") == "12":
             kinds["rows"] = {"type": "INT"}
@@ -164,6 +173,7 @@ class Stage:
         """The example with our addresses."""
         text = re.sub(r"http://localhost:80[08]0", self.chat.address, example.text)
         text = re.sub(r"jdbc:postgresql://localhost:5432/\w+", self._database.url, text)
+        text = text.replace("jdbc:sqlite:/data/shop.db", f"jdbc:sqlite:{self._sqlite}")
         text = text.replace("duration: PT15S", "duration: PT0.1S")
         if example.entry.type.endswith(".Resume"):
             text = text.replace("{{ trigger.executionId }}", self._start("waiting", {})["id"])
@@ -206,12 +216,15 @@ def stage(folder: Path) -> Iterator[Stage]:
         chat.pages.update(PAGES)
         database = stack.enter_context(postgres()).create()
         database.run(*TABLES)
+        sqlite = folder / "shop.db"
+        with closing(sqlite3.connect(sqlite)) as connection:
+            connection.executescript(SQLITE_TABLES)
         mail = stack.enter_context(letterboxes(folder))
         patch = stack.enter_context(pytest.MonkeyPatch.context())
         for name, value in secrets(chat).items():
             patch.setenv(f"SECRET_{name}", base64.b64encode(value.encode()).decode())
         server = stack.enter_context(serving(folder / "data"))
-        yield Stage(server, chat, mail, database)
+        yield Stage(server, chat, mail, database, sqlite)
 
 
 def secrets(chat: Service) -> dict[str, str]:

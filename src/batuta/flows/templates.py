@@ -24,12 +24,14 @@ _SUBFLOWS = (".flow.Subflow", ".flows.Flow", ".flows.Subflow")
 _MADE_BY_FOR_EACH_ITEM = ("_split", "_items", "_merge")
 ROOTS = frozenset(
     {
+        "dbFilePath",
         "envs",
         "error",
         "execution",
         "files",
         "flow",
         "globals",
+        "inputFile",
         "inputFiles",
         "inputs",
         "item",
