@@ -5,6 +5,16 @@ import asyncio
 from batuta.bus.port import ExecutionChanged
 from tests.api.conftest import YAML, Api
 
+TWO = """\
+id: two
+namespace: company.team
+tasks:
+  - id: both
+    type: io.kestra.plugin.core.flow.Parallel
+    tasks:
+      - {id: one, type: io.kestra.plugin.core.flow.Pause}
+      - {id: other, type: io.kestra.plugin.core.flow.Pause}
+"""
 CHAIN = """
 id: chain
 namespace: company.team
@@ -231,18 +241,7 @@ async def paused(api: Api, execution_id: str, count: int) -> dict:
 
 
 async def test_of_several_pauses_the_first_is_resumed(api: Api):
-    await api.save(
-        """
-        id: two
-        namespace: company.team
-        tasks:
-          - id: both
-            type: io.kestra.plugin.core.flow.Parallel
-            tasks:
-              - {id: one, type: io.kestra.plugin.core.flow.Pause}
-              - {id: other, type: io.kestra.plugin.core.flow.Pause}
-        """
-    )
+    await api.save(TWO)
     made = await api.call("POST", "/executions/company.team/two")
     await paused(api, made["id"], 2)
 
@@ -250,6 +249,18 @@ async def test_of_several_pauses_the_first_is_resumed(api: Api):
     second = await api.call("POST", f"/executions/{made['id']}/resume")
 
     assert first["state"]["current"] == "PAUSED"
+    assert [run["state"]["current"] for run in first["taskRunList"]][1:].count("PAUSED") == 1
+    assert "PAUSED" not in [run["state"]["current"] for run in second["taskRunList"]]
+
+
+async def test_of_several_pauses_the_first_is_forced(api: Api):
+    await api.save(TWO)
+    made = await api.call("POST", "/executions/company.team/two")
+    await paused(api, made["id"], 2)
+
+    first = await api.call("POST", f"/executions/{made['id']}/force-run")
+    second = await api.call("POST", f"/executions/{made['id']}/force-run")
+
     assert [run["state"]["current"] for run in first["taskRunList"]][1:].count("PAUSED") == 1
     assert "PAUSED" not in [run["state"]["current"] for run in second["taskRunList"]]
 

@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 
 from batuta import iso8601
+from batuta.engine import events as on
 from batuta.engine.flowables.approval import Approval
 from batuta.engine.flowables.loop import Loop
 from batuta.engine.flowables.pause import Pause
@@ -104,12 +105,34 @@ async def resume(site: Site, execution: Execution, paused: Waiting, form: Form) 
     if run is None:
         return await operations.perform(site, execution, operation)
 
-    async def is_over() -> bool:
-        runs = await site.ports.store.executions.task_runs(execution.id)
-        return not any(each.id == run.id and each.state == run.state for each in runs)
+    return await _moved(site, execution, [run], operation.event(execution))
+
+
+async def force(site: Site, execution: Execution) -> Execution:
+    """End the first pause of an execution without the inputs that it asks for. Others may still pause it.
+
+    Raises:
+        WaitedTooLong: the executor has not confirmed it.
+    """
+    site.guard.must(Action.UPDATE, execution.namespace)
+    runs = await site.ports.store.executions.task_runs(execution.id)
+    paused = [run for run in runs if run.state.current is State.PAUSED]
+    return await _moved(site, execution, paused, operations.FORCE_RUN.event(execution))
+
+
+async def _moved(site: Site, execution: Execution, paused: list[TaskRun], event: on.AnyEvent) -> Execution:
+    """Send an event, and wait until it has moved the execution or one of its paused task runs."""
+    before = {run.id: run.state for run in paused}
+
+    async def has_moved() -> bool:
+        now = await site.need_execution(execution.id)
+        if now.state != execution.state:
+            return True
+        present = {run.id: run.state for run in await site.ports.store.executions.task_runs(execution.id)}
+        return any(present.get(run_id) != state for run_id, state in before.items())
 
     async with site.watches.on(execution.id) as watch:
-        await site.ports.inbox.accept(operation.event(execution))
+        await site.ports.inbox.accept(event)
         return await waiting.until(
-            site, watch, execution.id, lambda now: True, waiting.CONFIRM_SECONDS, also=is_over
+            site, watch, execution.id, lambda now: True, waiting.CONFIRM_SECONDS, also=has_moved
         )

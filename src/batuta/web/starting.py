@@ -78,7 +78,7 @@ def labels_of(texts: Sequence[str]) -> Labels:
 def system_label(label: Label) -> InvalidRequest:
     """A caller wants to set what the program sets itself."""
     return InvalidRequest(
-        f"System labels can only be set by the server itself, offending label: {label.key}={label.value}",
+        f"System labels can only be set by Kestra itself, offending label: {label.key}={label.value}",
         where="labels",
         mend=f"use a key that does not begin with `{SYSTEM_PREFIX}`",
     )

@@ -283,7 +283,10 @@ async def pause(execution_id: FromPath[str], site: GivenSite) -> Json:
 @actions(post, "force-run")
 async def force_run(execution_id: FromPath[str], site: GivenSite) -> Json:
     """Let an execution go on whatever holds it."""
-    return await _perform(site, execution_id, operations.FORCE_RUN)
+    execution = await site.need_execution(execution_id)
+    if execution.state.current is State.PAUSED:
+        return await full(site, await resuming.force(site, execution))
+    return await full(site, await operations.perform(site, execution, operations.FORCE_RUN))
 
 
 @actions(post, "resume")
