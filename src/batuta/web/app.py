@@ -35,6 +35,8 @@ from batuta.web.api import (
     secrets,
     tests,
     triggers,
+    triggers_backfills,
+    triggers_bulk,
     webhooks,
 )
 from batuta.web.site import Site
@@ -59,6 +61,8 @@ RESOURCES = [
     secrets,
     tests,
     triggers,
+    triggers_backfills,
+    triggers_bulk,
     webhooks,
     misc,
 ]

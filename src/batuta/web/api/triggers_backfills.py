@@ -1,0 +1,90 @@
+"""Backfills: make one, hold it back, give it up (API spec §12; triggers spec A5)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from litestar import Request
+
+from batuta.errors import Conflict, InvalidRequest, NotFound
+from batuta.firing import changes, previewing
+from batuta.web import forms, query
+from batuta.web.query import read_instant
+from batuta.web.routes import post, put
+from batuta.web.shapes import trigger as shape
+from batuta.web.site import GivenSite, Site
+from batuta.web.trigger_records import (
+    Json,
+    TriggerName,
+    TriggerOrder,
+    begin_backfill,
+    end_backfill,
+    need,
+    pause,
+    rules_of,
+    with_schedule,
+    write_change,
+)
+
+
+@put("/triggers/backfill/create")
+async def create_backfill(request: Request[Any, Any, Any], site: GivenSite) -> Json:
+    """Fill a range of the past; with `dryRun` only say what that would start."""
+    order = await forms.json(request, TriggerOrder)
+    if query.of(request).flag("dryRun"):
+        return await _dry_run(site, order)
+    record = await need(site, order.key)
+    if record.backfill is not None:
+        raise Conflict(
+            f"The trigger {order.key} has a backfill already", mend="delete it first, or wait for its end"
+        )
+    if record.execution_id is not None:
+        raise Conflict(
+            f"The trigger {order.key} is locked by the execution {record.execution_id}",
+            mend="wait for its end, or unlock the trigger",
+        )
+    return shape.state(await begin_backfill(site, order))
+
+
+async def _dry_run(site: Site, order: TriggerOrder) -> Json:
+    if order.backfill is None:
+        raise InvalidRequest("the body has no `backfill`", where="backfill")
+    record = await need(site, order.key)
+    start = read_instant(order.backfill.start, "backfill.start")
+    end = site.now() if order.backfill.end is None else read_instant(order.backfill.end, "backfill.end")
+    changes.backfilled(record, id="", start=start, end=end, inputs={}, labels=(), now=site.now())
+    rules = await rules_of(site, order.key.flow)
+    rule = next((each for each in rules if each.definition.id == order.trigger_id), None)
+    if rule is None:
+        raise NotFound(f"there is no trigger `{order.trigger_id}` of the flow {order.key.flow}")
+
+    return await with_schedule(site, rule, lambda found: previewing.filled(found, start, end))
+
+
+@put("/triggers/backfill/pause")
+async def pause_backfill(request: Request[Any, Any, Any], site: GivenSite) -> Json:
+    """Hold a backfill back, and the schedule with it."""
+    name = await forms.json(request, TriggerName)
+    return shape.state(await write_change(site, name.key, pause(True)))
+
+
+@put("/triggers/backfill/unpause")
+async def unpause_backfill(request: Request[Any, Any, Any], site: GivenSite) -> Json:
+    """Let a backfill go on."""
+    name = await forms.json(request, TriggerName)
+    return shape.state(await write_change(site, name.key, pause(False)))
+
+
+@post("/triggers/backfill/delete")
+async def delete_backfill(request: Request[Any, Any, Any], site: GivenSite) -> Json:
+    """Give a backfill up; what it has started stays."""
+    name = await forms.json(request, TriggerName)
+    return shape.state(await write_change(site, name.key, end_backfill))
+
+
+ROUTES = [
+    create_backfill,
+    pause_backfill,
+    unpause_backfill,
+    delete_backfill,
+]
