@@ -15,7 +15,7 @@ import time
 from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
 from aiosmtpd.smtp import SMTP, AuthResult
@@ -25,11 +25,13 @@ from tests.docs.plugin_examples import NAMESPACE, PROCESS, Example, every, sourc
 from tests.journeys.processes import PATIENCE_SECONDS, Server, serving
 from tests.plugins.notifications.service import Service, service
 from tests.support import tls
-from tests.support.services.postgres import PASSWORD, Database, postgres
+from tests.support.services.mariadb import mariadb
+from tests.support.services.postgres import PASSWORD, postgres
+from tests.support.services.redis import RedisServer
 
 YAML = {"content-type": "application/x-yaml"}
 TOKEN = "t0ken-0123456789"
-DATABASES = ("duckdb", "postgresql", "sqlite")
+DATABASES = ("duckdb", "mariadb", "mysql", "postgresql", "sqlite")
 """Databases that are here, of those that examples speak to."""
 PROGRAMS = {"shell": "sh", "Bash": "bash", "Python": "python3", "Node": "node", "r": "Rscript"}
 """What runs a script, where it is not called as the language is."""
@@ -49,6 +51,10 @@ TABLES = (
     "CREATE TABLE trips (vendorid int, pickup timestamp, dropoff timestamp,"
     " day date GENERATED ALWAYS AS (pickup::date) STORED)",
     "CREATE TABLE orders (id int PRIMARY KEY, total numeric, seen timestamptz)",
+)
+MARIADB_TABLES = (
+    "CREATE TABLE orders (id INT PRIMARY KEY, total DECIMAL(9, 2), day DATE INVISIBLE DEFAULT '2024-01-05')",
+    "CREATE TABLE new_orders (id INT PRIMARY KEY, total DECIMAL(9, 2))",
 )
 SQLITE_TABLES = """
 CREATE TABLE orders (id INTEGER PRIMARY KEY, total NUMERIC);
@@ -110,6 +116,8 @@ def runs(example: Example) -> bool:
         return language not in TOO_SLOW and shutil.which(PROGRAMS.get(language, language)) is not None
     if family == "jdbc":
         return type_.split(".")[-2] in DATABASES
+    if family == "redis":
+        return ".json." not in type_  # a module that Debian's server lacks
     return family.startswith("core.") or sends(example)
 
 
@@ -123,23 +131,32 @@ def values(example: Example, files: dict[str, bytes]) -> dict[str, str | bytes]:
         given["rows"] = b'{customer:"ada",amount:200}\n{customer:"eve",amount:50}\n'
     if type_.endswith(".CopyIn"):
         given["file"] = TRIPS
+    if ".mysql." in type_:
+        given["file"] = b"id,total\n7,2.5\n"
     if "program" in example.inputs:
         script = registry.load(f"{type_.rpartition('.')[0]}.Script")
         given["program"] = Example(example.entry, schema.page_of(script).examples[0], 0).written["script"]
     return {name: given.get(name, "text") for name in example.inputs}
 
 
+class Addresses(NamedTuple):
+    """Where our own services are, beside the chat."""
+
+    postgres: str
+    mariadb: str
+    """Without its scheme: the same server is MySQL's too."""
+    redis: str
+    sqlite: Path
+
+
 class Stage:
     """Runs examples."""
 
-    def __init__(
-        self, server: Server, chat: Service, mail: Letterboxes, database: Database, sqlite: Path
-    ) -> None:
+    def __init__(self, server: Server, chat: Service, mail: Letterboxes, addresses: Addresses) -> None:
         self.server = server
         self.chat = chat
         self._mail = mail
-        self._database = database
-        self._sqlite = sqlite
+        self._addresses = addresses
         for child in CHILDREN:
             self._save(child)
 
@@ -150,7 +167,7 @@ class Stage:
 
     def run(self, example: Example) -> tuple[str, list[str]]:
         """The state in which it ends or waits, and its log."""
-        given = values(example, {"database": self._sqlite.read_bytes()})
+        given = values(example, {"database": self._addresses.sqlite.read_bytes()})
         kinds = {name: {"type": "FILE"} for name, value in given.items() if isinstance(value, bytes)}
         if given.get("rows") == "12":
             kinds["rows"] = {"type": "INT"}
@@ -172,8 +189,12 @@ class Stage:
     def _at_home(self, example: Example) -> Example:
         """The example with our addresses."""
         text = re.sub(r"http://localhost:80[08]0", self.chat.address, example.text)
-        text = re.sub(r"jdbc:postgresql://localhost:5432/\w+", self._database.url, text)
-        text = text.replace("jdbc:sqlite:/data/shop.db", f"jdbc:sqlite:{self._sqlite}")
+        text = re.sub(r"jdbc:postgresql://localhost:5432/\w+", self._addresses.postgres, text)
+        text = re.sub(
+            r"(jdbc:\w+:)//localhost:3306/\w+\nusername: root", rf"\1{self._addresses.mariadb}", text
+        )
+        text = text.replace("redis://localhost:6379/0", self._addresses.redis)
+        text = text.replace("jdbc:sqlite:/data/shop.db", f"jdbc:sqlite:{self._addresses.sqlite}")
         text = text.replace("duration: PT15S", "duration: PT0.1S")
         if example.entry.type.endswith(".Resume"):
             text = text.replace("{{ trigger.executionId }}", self._start("waiting", {})["id"])
@@ -216,6 +237,12 @@ def stage(folder: Path) -> Iterator[Stage]:
         chat.pages.update(PAGES)
         database = stack.enter_context(postgres()).create()
         database.run(*TABLES)
+        maria = stack.enter_context(mariadb())
+        shop = maria.create()
+        shop.run(*MARIADB_TABLES)
+        redis = RedisServer(folder / "redis")
+        stack.callback(lambda: asyncio.run(redis.stop()))
+        asyncio.run(redis.start())
         sqlite = folder / "shop.db"
         with closing(sqlite3.connect(sqlite)) as connection:
             connection.executescript(SQLITE_TABLES)
@@ -224,14 +251,16 @@ def stage(folder: Path) -> Iterator[Stage]:
         for name, value in secrets(chat).items():
             patch.setenv(f"SECRET_{name}", base64.b64encode(value.encode()).decode())
         server = stack.enter_context(serving(folder / "data"))
-        yield Stage(server, chat, mail, database, sqlite)
+        there = f"//{maria.host}:{maria.port}/{shop.name}\nusername: {maria.username}"
+        yield Stage(server, chat, mail, Addresses(database.url, there, redis.url, sqlite))
 
 
 def secrets(chat: Service) -> dict[str, str]:
     """A value for each secret that an example asks for."""
     named = {name for example in every() for name in re.findall(r"secret\('(\w+)'\)", example.text)}
     dsn = chat.address.replace("://", f"://{TOKEN}@") + "/1"
-    known = {"POSTGRES_PASSWORD": PASSWORD, "SENTRY_DSN": dsn}
+    databases = dict.fromkeys(("POSTGRES_PASSWORD", "MARIADB_PASSWORD", "MYSQL_PASSWORD"), PASSWORD)
+    known = {**databases, "SENTRY_DSN": dsn}
     return {name: known.get(name, chat.url if "WEBHOOK" in name else TOKEN) for name in named}
 
 
