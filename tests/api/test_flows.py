@@ -388,3 +388,58 @@ async def test_one_hit_is_replaced(api: Api):
     assert "defaults: hi" in flow["source"]
     assert 'message: "hello' in flow["source"]
     await api.call("POST", "/flows/source/replace/line", json=asked, expect=422)
+
+
+async def test_one_task_is_replaced_and_the_rest_stays_as_it_is_written(api: Api):
+    await api.save(
+        """\
+        id: patched
+        namespace: company.team
+        # what it is for
+        tasks:
+          - id: block
+            type: io.kestra.plugin.core.flow.Sequential
+            tasks:
+              - id: one
+                type: io.kestra.plugin.core.log.Log
+                message: first   # says first
+
+              - {id: two, type: io.kestra.plugin.core.log.Log, message: second}
+          - id: last
+            type: io.kestra.plugin.core.log.Log
+            message: last
+        """
+    )
+    path = "/flows/company.team/patched"
+    task = {"id": "one", "type": "io.kestra.plugin.core.debug.Return", "format": "1"}
+
+    changed = await api.call("PATCH", f"{path}/one", json=task)
+    await api.call("PATCH", f"{path}/two", json={"type": "io.kestra.plugin.core.debug.Return", "format": "2"})
+    await api.call("PATCH", f"{path}/nobody", json=task | {"id": "nobody"}, expect=404)
+    await api.call("PATCH", f"{path}/one", json=task | {"id": "other"}, expect=422)
+    await api.call("PATCH", f"{path}/one", json={"type": "nothing.Known"}, expect=422)
+
+    assert changed["revision"] == 2
+    source = (await api.call("GET", f"{path}?source=true"))["source"]
+    assert (
+        source
+        == """\
+id: patched
+namespace: company.team
+# what it is for
+tasks:
+  - id: block
+    type: io.kestra.plugin.core.flow.Sequential
+    tasks:
+      - id: one
+        type: io.kestra.plugin.core.debug.Return
+        format: '1'
+
+      - id: two
+        type: io.kestra.plugin.core.debug.Return
+        format: '2'
+  - id: last
+    type: io.kestra.plugin.core.log.Log
+    message: last
+"""
+    )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from batuta.flows.defaults import PluginDefault
-from batuta.flows.edit import Part, parts, set_disabled, split_documents, strip_revision
+from batuta.flows.edit import Part, parts, replace_task, set_disabled, split_documents, strip_revision
 from batuta.flows.findings import Violation, frame
 from batuta.flows.inputs import Resolution, ResolvedInput, resolve, type_outputs
 from batuta.flows.parser import InvalidFlow, Reading, parse, read
@@ -27,6 +27,7 @@ __all__ = [
     "parse",
     "parts",
     "read",
+    "replace_task",
     "resolve",
     "set_disabled",
     "split_documents",

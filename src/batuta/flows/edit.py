@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from batuta.flows.reader import ReadLimits, Unreadable, load
+from batuta.flows.reader import Path, ReadLimits, Unreadable, load
 
 _SEPARATOR = re.compile(r"^---[ \t]*(?:#[^\n]*)?$", re.MULTILINE)
 
@@ -69,6 +69,48 @@ def set_disabled(source: str, disabled: bool) -> str:
         f":{value}", f": {value}"
     )
     return "".join(lines)
+
+
+def replace_task(source: str, task_id: str, text: str) -> str | None:
+    """The text with a task replaced by the YAML of another; None when the task is not there, or is written in
+    a way in which it cannot be exchanged alone, such as within `[...]`."""
+    document = load(source, ReadLimits())
+    place = next(
+        (
+            path[:-1]
+            for path, mark in document.values.items()
+            if path and path[-1] == "id" and _text_at(document.data, path) == task_id and "inputs" not in path
+        ),
+        None,
+    )
+    if place is None or not place:
+        return None
+    start = document.values[place]
+    lines = source.splitlines(keepends=True)
+    before = lines[start.line - 1][: start.column - 1]
+    if before.strip() not in ("-", ""):
+        return None
+    stop = start.line
+    while stop < len(lines) and _belongs(lines[stop], start.column - 1):
+        stop += 1
+    while stop > start.line and not lines[stop - 1].strip():
+        stop -= 1
+    indent = " " * (start.column - 1)
+    body = [line if not line.strip() else indent + line for line in text.splitlines(keepends=True)]
+    return "".join(
+        [*lines[: start.line - 1], before + text.splitlines(keepends=True)[0], *body[1:], *lines[stop:]]
+    )
+
+
+def _text_at(data: object, path: Path) -> object:
+    for part in path:
+        data = data[part]  # type: ignore[index]
+    return data
+
+
+def _belongs(line: str, indent: int) -> bool:
+    """The line is part of a block that stands at an indent."""
+    return not line.strip() or len(line) - len(line.lstrip(" ")) >= indent
 
 
 def _top_level_line(source: str, name: str) -> int | None:

@@ -140,14 +140,19 @@ async def _commit(site: Site, revision: FlowRevision) -> None:
 
 def from_json(document: dict[str, Any]) -> str:
     """The YAML text of a flow that was sent as JSON."""
-    import yaml
-
     kept = {
         name: value
         for name, value in document.items()
         if name not in ("source", "revision", "deleted", "updated")
     }
-    return yaml.safe_dump(kept, sort_keys=False, allow_unicode=True, width=120)
+    return as_yaml(kept)
+
+
+def as_yaml(document: dict[str, Any]) -> str:
+    """A part of a flow as text, in the order in which it was sent."""
+    import yaml
+
+    return yaml.safe_dump(document, sort_keys=False, allow_unicode=True, width=120)
 
 
 def moved(source: str, namespace: str) -> str:

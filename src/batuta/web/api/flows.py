@@ -14,7 +14,7 @@ from batuta.store.port import AllOf, Condition, Criteria, Order, Search
 from batuta.web import filters, forms, query, saving
 from batuta.web.access import Action
 from batuta.web.rejections import UnsupportedMediaType
-from batuta.web.routes import delete, get, nothing, post, put
+from batuta.web.routes import delete, get, nothing, patch, post, put
 from batuta.web.shapes import flow as shape
 from batuta.web.site import GivenSite, Site
 
@@ -176,6 +176,30 @@ async def task(
     return document
 
 
+@patch("/flows/{namespace:str}/{flow_id:str}/{task_id:str}")
+async def change_task(
+    request: Request[Any, Any, Any],
+    namespace: FromPath[str],
+    flow_id: FromPath[str],
+    task_id: FromPath[str],
+    site: GivenSite,
+) -> Json:
+    """Replace one task in the source of a flow; everything else in it stays as it is written."""
+    document = await forms.json(request, dict[str, Any])
+    if document.get("id", task_id) != task_id:
+        raise InvalidRequest(f"the task `{task_id}` cannot get another id", where="id")
+    present = await site.need_latest(FlowKey(namespace, flow_id))
+    if shape.find_task(site.parsed(present), task_id) is None:
+        raise NotFound(f"the flow {present.key} has no task `{task_id}`")
+    text = saving.as_yaml({"id": task_id, **document})
+    source = flows.replace_task(present.source, task_id, text)
+    if source is None:
+        raise InvalidRequest(
+            f"the task `{task_id}` is not written as a block of its own", mend="send the whole flow"
+        )
+    return shape.flow(await saving.update(site, present.key, source))
+
+
 @post("/flows/validate")
 async def validate(request: Request[Any, Any, Any], site: GivenSite) -> list[Json]:
     """Say what is wrong with documents; never stores anything."""
@@ -277,6 +301,7 @@ ROUTES = [
     revisions,
     remove_revisions,
     task,
+    change_task,
     validate,
     validate_task,
     validate_trigger,
