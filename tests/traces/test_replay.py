@@ -264,3 +264,20 @@ def test_the_status_of_an_ended_execution_may_be_changed():
 
     assert done.history == ["CREATED", "RUNNING", "FAILED", "SUCCESS"]
     assert done.runs == {"a": "FAILED"}
+
+
+def test_a_replay_of_a_killed_loop_goes_on_with_every_value():
+    """Three values may go on and two have room: the third is not forgotten."""
+    loop = "tasks: [{ForEach: e, values: [x, y, z], concurrencyLimit: 2, tasks: [a, b]}]"
+    source = run(flow(loop), given={"a": Outcome(held=True)})
+    source.release("a[x]")
+    source.kill()
+    assert source.runs == {
+        "e": "KILLED", "a[x]": "SUCCESS", "b[x]": "SUCCESS", "a[y]": "KILLED", "a[z]": "KILLED",
+    }  # fmt: skip
+
+    copy = replayed(source, "a[x]")
+    copy.release("a[x]")
+
+    assert copy.execution.settled
+    assert {"b[x]", "b[y]", "b[z]"} <= set(copy.runs)

@@ -160,3 +160,28 @@ def test_a_new_execution_may_follow_while_another_branch_is_paused():
 
     assert begun.state is State.RETRIED
     assert begun.runs == dict.fromkeys(["p", "b", "s", "w"], "RETRIED") | {"c": "RUNNING"}
+
+
+def test_a_child_that_ends_again_by_itself_does_not_end_the_wait_for_the_retry():
+    """Somebody restarts the child of a Subflow that is RETRYING."""
+    retried = run(
+        flow(
+            """
+            tasks:
+              - Subflow: s
+                namespace: company.team
+                flowId: child
+                retry: {type: constant, interval: PT10S, maxAttempts: 2}
+            """
+        ),
+        flow("{id: child, tasks: [c]}"),
+        given={"c": [FAILED, FAILED, SUCCESS]},
+    )
+    assert retried.state is State.RETRYING
+
+    retried.child.restart()
+    assert retried.state is State.RETRYING
+    assert retried.attempts_of("s") == ["FAILED"]
+
+    retried.move(seconds=11)
+    assert retried.execution.settled

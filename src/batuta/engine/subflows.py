@@ -15,6 +15,8 @@ from batuta.model.execution import TaskRun
 from batuta.model.state import State
 from batuta.model.task import LogLevel
 
+_WAITING = (State.RUNNING, State.KILLING)
+"""A task run that is in another state has heard of its child before: the child was restarted by itself."""
 _TRANSMITTED = (State.FAILED, State.KILLED, State.WARNING, State.PAUSED)
 
 
@@ -56,7 +58,9 @@ def ended(draft: Draft, event: on.SubflowEnded) -> None:
         spawning.ended(draft, looping.end_rest(draft, run, event.index), event)
         return
     known = (None, event.child_id, event.original_id)
-    if run is None or run.is_ended or (run.outputs or {}).get("executionId") not in known:
+    if run is None or run.state.current not in _WAITING:
+        return
+    if (run.outputs or {}).get("executionId") not in known:
         return
     subflow: Subflow = draft.form(run)
     outputs: dict[str, Any] = {"executionId": event.child_id, "state": event.state.value}

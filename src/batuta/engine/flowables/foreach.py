@@ -13,6 +13,7 @@ from batuta.engine.flowables.parallel import room_for
 from batuta.engine.flowables.values import listed, texts
 from batuta.engine.outline import TASKS
 from batuta.engine.scope import Scope
+from batuta.model.execution import TaskRun
 from batuta.model.state import State
 from batuta.plugin.registry import plugin
 from batuta.plugin.task import AnyTask
@@ -56,7 +57,7 @@ def _by_group(scope: Scope, limit: int) -> Iterable[Child]:
 def _continued(scope: Scope) -> Iterator[Child]:
     tasks, values = scope.branch(TASKS), scope.memo["values"]
     index_of = {task.id: index for index, task in enumerate(tasks)}
-    if scope.changed is not None:
+    if scope.changed is not None and not _others_wait(scope, scope.changed):
         is_inside = scope.changed.parent_id == scope.run.id and scope.changed.iteration is not None
         iterations: Iterable[int] = (scope.changed.iteration or 0,) if is_inside else ()
     else:
@@ -71,6 +72,16 @@ def _continued(scope: Scope) -> Iterator[Child]:
             done = run
         if done is not None and done.is_ended and index_of[done.task_id] + 1 < len(tasks):
             yield Child(tasks[index_of[done.task_id] + 1], value, iteration)
+
+
+def _others_wait(scope: Scope, changed: TaskRun) -> bool:
+    """Groups besides the changed one may go on: a replay, or a pause, left more of them than there was room.
+
+    Counted without looking at them, and too few while last tasks are under way; those will be heard of.
+    """
+    tasks = scope.branch(TASKS)
+    idle = scope.started(tasks[0].id) - scope.started(tasks[-1].id) - scope.tally(TASKS).open
+    return idle > (changed.parent_id == scope.run.id and changed.task_id != tasks[-1].id)
 
 
 @plugin("io.kestra.plugin.core.flow.ForEach")
