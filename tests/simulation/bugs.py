@@ -29,7 +29,6 @@ from batuta.model.execution import TaskRun
 from batuta.model.state import State
 from batuta.scheduler import loop as scheduler_loop
 from batuta.store.sqlite import work as sqlite_work
-from batuta.store.sqlite.statements import SQL
 
 
 class Bug(msgspec.Struct, frozen=True):
@@ -191,9 +190,18 @@ def a_parent_is_not_told() -> Iterable[Any]:
 
 @bug("began . times|ended twice")
 def a_job_is_claimed_twice() -> Iterable[Any]:
-    """A job that somebody has is given to somebody else as well."""
-    true = SQL.claim_jobs
-    yield patch.object(SQL, "claim_jobs", true.replace("worker_id IS NULL", "1"))
+    """A job that somebody has is given away once more."""
+    unlucky = _every(4)
+    true = sqlite_work.SqliteJobs.claim
+
+    async def claim(self: Any, worker_id: str, most: int, until: Any) -> list[Any]:
+        jobs = await true(self, worker_id, most, until)
+        if jobs and unlucky():
+            free = "UPDATE jobs SET worker_id = NULL WHERE task_run_id = ?"
+            self._access.db.execute(free, (jobs[0].task_run_id,))
+        return jobs
+
+    yield patch.object(sqlite_work.SqliteJobs, "claim", claim)
 
 
 @bug("does not come to rest|is RUNNING|is PAUSED")
