@@ -31,7 +31,7 @@ MOST_LOOKS = 16
 """Most looks at the same time in a worker."""
 MOST_LISTENERS = 1_000
 """Most realtime triggers that listen in a worker."""
-LOOK_SECONDS = 2.0
+LOOK_SECONDS = 5.0
 """How long a lost hint can hold up a job."""
 
 log = logging.getLogger(__name__)

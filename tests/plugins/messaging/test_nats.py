@@ -7,9 +7,11 @@ import asyncio
 import nats
 import pytest
 
+from batuta.bus.port import TriggersChanged
+from batuta.firing import changes
 from batuta.model.state import State
 from batuta.plugins.rows import read_rows
-from tests.plugins.messaging.conftest import program_in
+from tests.plugins.messaging.conftest import KEY, program_in
 from tests.support.services.nats import NatsServer
 
 REALTIME = "nats.core.RealtimeTrigger"
@@ -68,7 +70,7 @@ async def test_messages_sent_while_nobody_listens_are_received_once(batuta, serv
     await batuta.save(trigger(server), REALTIME, disabled="true")
 
     async def is_stopped():
-        return await batuta.store.triggers.job(("company.team", "listen", "each")) is None
+        return await batuta.store.triggers.job(KEY) is None
 
     await batuta.until(is_stopped)
     await orders("2", "3")
@@ -120,6 +122,40 @@ async def test_a_message_that_was_committed_and_not_acknowledged_starts_nothing_
     async with program_in(tmp_path / "data") as second:
         await orders("2")
         assert await second.told(2, "data") == ["1", "2"]
+
+
+async def test_a_changed_trigger_goes_on_listening_and_executions_are_of_the_newest_revision(
+    batuta, server, orders
+):
+    await batuta.save(trigger(server), REALTIME)
+    await orders("1")
+    await batuta.executions(1)
+    await batuta.save(trigger(server), REALTIME, labels="{a: b}")
+
+    async def is_read():
+        return (await batuta.record()).revision == 2
+
+    await batuta.until(is_read)
+    await orders("2")
+    first, second = await batuta.executions(2)
+    assert (first.revision, second.revision) == (1, 2)
+
+
+async def test_stop_after_ends_the_listening_and_a_restart_takes_it_up_again(batuta, server, orders):
+    await batuta.save(trigger(server), REALTIME, stopAfter="[SUCCESS]")
+    await orders("1")
+    await batuta.executions(1)
+
+    async def is_off():
+        record = await batuta.record()
+        return record if record.disabled and await batuta.store.triggers.job(KEY) is None else None
+
+    record = await batuta.until(is_off)
+    await orders("2")
+    again = changes.restarted(record, now=batuta.ports.clock.now())
+    await batuta.store.commit(changes.written(record, again))
+    await batuta.ports.bus.publish(TriggersChanged())
+    await batuta.executions(2)
 
 
 async def test_without_a_stream_what_passes_by_is_received(batuta, server):
