@@ -288,14 +288,21 @@ class Ledger:
         """Show those outputs no more that a run had and has lost, as when its subflow begins anew."""
         if old is None or not old.outputs or old.outputs is run.outputs:
             return _nothing
-        holder: Any = self.outputs
-        for part in (run.task_id, *self.value_path(run)):
-            holder = holder.get(part) if isinstance(holder, dict) else None
-        if not isinstance(holder, dict):
-            return _nothing
         lost = old.outputs.keys() - (run.outputs or {}).keys()
-        withdrawn = {name: holder.pop(name) for name in lost if name in holder}
-        return lambda: holder.update(withdrawn)
+        holder: Any = self.outputs
+        *parents, leaf = (run.task_id, *self.value_path(run))
+        for part in parents:
+            holder = holder.get(part) if isinstance(holder, dict) else None
+        before = holder.get(leaf) if lost and isinstance(holder, dict) else None
+        if not isinstance(before, dict):
+            return _nothing
+        # What is shown may be what the run holds, so it is not changed in place.
+        holder[leaf] = {name: value for name, value in before.items() if name not in lost}
+
+        def undo() -> None:
+            holder[leaf] = before
+
+        return undo
 
     def value_path(self, run: TaskRun) -> list[str]:
         """The values of the loops around a run, outermost first, and its own last (flow spec §10)."""
