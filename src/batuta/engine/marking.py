@@ -46,7 +46,9 @@ def mark(draft: Draft, event: on.TaskRunMarked) -> None:
         attempts = (*attempts[:-1], last)
     draft.move(run, event.state, attempts=attempts)
     if event.state is State.CANCELLED:
-        draft.move_execution(State.CANCELLED)
+        # What follows the end was taken away, and follows it once more.
+        draft.move_execution(State.CANCELLED, settled=False)
+        draft.touch(None)
         return
     draft.move_execution(
         State.RESTARTED,

@@ -58,7 +58,7 @@ _S = State
 _ENDS_OF_EXECUTION = frozenset({_S.SUCCESS, _S.WARNING, _S.FAILED, _S.KILLED, _S.CANCELLED, _S.RETRIED})
 
 EXECUTION_TRANSITIONS: dict[State, frozenset[State]] = {
-    _S.CREATED: frozenset({_S.RUNNING, _S.QUEUED, _S.KILLING}) | _ENDS_OF_EXECUTION,
+    _S.CREATED: frozenset({_S.RUNNING, _S.QUEUED, _S.KILLING, _S.FAILED, _S.CANCELLED}),
     _S.QUEUED: frozenset({_S.RUNNING, _S.KILLING, _S.CANCELLED, _S.FAILED}),
     _S.RUNNING: frozenset({_S.PAUSED, _S.RETRYING, _S.BREAKPOINT, _S.KILLING, _S.RESTARTED})
     | _ENDS_OF_EXECUTION,
@@ -83,7 +83,8 @@ TASK_RUN_TRANSITIONS: dict[State, frozenset[State]] = {
     _S.RETRYING: frozenset({_S.CREATED, _S.KILLING}) | _ENDS_OF_RUN,
     _S.BREAKPOINT: frozenset({_S.CREATED, _S.KILLING}) | _ENDS_OF_RUN,
     _S.KILLING: frozenset({_S.KILLED, _S.SUCCESS, _S.WARNING, _S.FAILED}),
-    **{state: frozenset({_S.RESTARTED, _S.RUNNING, _S.RETRYING}) | _ENDS_OF_RUN for state in _ENDS_OF_RUN},
+    **{state: frozenset({_S.RESTARTED, _S.RUNNING}) | _ENDS_OF_RUN for state in _ENDS_OF_RUN},
+    _S.FAILED: frozenset({_S.RESTARTED, _S.RUNNING, _S.RETRYING}) | _ENDS_OF_RUN,
 }
 """What may follow on what, for a task run (flow spec §8.2)."""
 

@@ -22,6 +22,7 @@ from tests.simulation.model import Known, short
 from tests.simulation.work import NAME as WORK
 
 _ENDS = [State.SUCCESS, State.SUCCESS, State.FAILED, State.WARNING]
+_BY_HAND = [State.SUCCESS, State.FAILED, State.WARNING, State.KILLED, State.CANCELLED]
 _MAY_LEAVE_AN_END = (on.RestartRequested, on.TaskRunMarked, on.StatusChanged)
 _MOST_ROUNDS = 400
 
@@ -299,11 +300,11 @@ class Example:
         runs = [] if ledger is None else [run for run in ledger.runs.values() if run.is_ended]
         if runs:
             run = self._chance.choice(runs)
-            self._send(ledger, on.TaskRunMarked, task_run_id=run.id, state=self._chance.choice(_ENDS))
+            self._send(ledger, on.TaskRunMarked, task_run_id=run.id, state=self._chance.choice(_BY_HAND))
 
     def change_status(self) -> None:
         """Somebody says how an execution counts."""
-        self._send(self._some(ended=True), on.StatusChanged, state=self._chance.choice(_ENDS))
+        self._send(self._some(ended=True), on.StatusChanged, state=self._chance.choice(_BY_HAND))
 
     def replay(self) -> None:
         """Somebody does it again, from the beginning or from the middle."""
