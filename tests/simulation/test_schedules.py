@@ -12,6 +12,7 @@ import random
 from collections import Counter
 from datetime import UTC, date, datetime, timedelta
 from functools import lru_cache
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 from unittest.mock import patch
@@ -123,7 +124,7 @@ async def played(
     )
     # The first scheduler reads the flow at once, so that every tick from the beginning on counts.
     moments = [timedelta(0), *sorted(chance.random() * DAYS for _ in range(RESTARTS)), DAYS]
-    for begin, end in zip(moments, moments[1:], strict=False):
+    for begin, end in pairwise(moments):
         pause = chance.random() * min(LONGEST_BREAK, (end - begin) / 2) if begin else timedelta(0)
         await asyncio.sleep(max((START + begin + pause - clock.now()).total_seconds(), 0))
         while clock.now() < START + end:
@@ -155,13 +156,10 @@ async def played(
 
 # The oracle
 
-_NAMES = {name: number for number, name in enumerate(["SUN", "MON", "TUE", "WED", "THU", "FRI", "SAT"])}
-_NAMES |= {
-    name: number + 1
-    for number, name in enumerate(
-        ["JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL", "AUG", "SEP", "OCT", "NOV", "DEC"]
-    )
-}
+_DAYS = ("SUN", "MON", "TUE", "WED", "THU", "FRI", "SAT")
+_MONTHS = ("JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL", "AUG", "SEP", "OCT", "NOV", "DEC")
+_NAMES = {name: number for number, name in enumerate(_DAYS)}
+_NAMES |= {name: number for number, name in enumerate(_MONTHS, 1)}
 
 
 def numbers(field: str, low: int, high: int) -> list[int]:
