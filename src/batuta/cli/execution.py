@@ -249,7 +249,10 @@ def kill(client: Client, execution_id: str, cascade: bool) -> None:
 @output_option
 @speaks_to_server
 def restart(client: Client, execution_id: str, revision: int | None, output: str) -> None:
-    """Run what failed in an execution again."""
+    """Run what failed in an execution again.
+
+    With another revision of the flow a copy goes on, and the execution stays as it is.
+    """
     try:
         found = client.post("executions", execution_id, "restart", query={"revision": revision})
     except InvalidRequest as error:
@@ -259,8 +262,10 @@ def restart(client: Client, execution_id: str, revision: int | None, output: str
         raise
     if output == "json":
         print_json(found)
-    else:
+    elif found["id"] == execution_id:
         click.echo(f"restarted {execution_id}")
+    else:
+        click.echo(f"restarted {execution_id} as {found['id']}")
 
 
 @execution.command()
