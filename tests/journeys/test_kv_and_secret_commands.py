@@ -101,9 +101,9 @@ def test_keys_are_exchanged_while_no_server_runs_and_nothing_is_lost(tmp_path: P
     with serving(data) as server:
         said(server, "secret", "set", "team", "door", given=SENTINEL)
         save(server)
-        refused = batuta("secret", "rotate-key", "--data", data)
+        refused = batuta("secret", "rotate", "--data", data)
 
-    rotated = batuta("secret", "rotate-key", "--data", data)
+    rotated = batuta("secret", "rotate", "--data", data)
 
     assert refused.returncode == 1
     assert "a new key is in use; 1 secret encrypted anew" in rotated.stdout

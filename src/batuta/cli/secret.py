@@ -84,13 +84,13 @@ def delete(client: Client, namespace: str, key: str) -> None:
     click.echo("removed")
 
 
-@secret.command("rotate-key")
+@secret.command("rotate")
 @click.option(
     "--data",
     type=click.Path(file_okay=False, path_type=Path),
     help="Data folder of a stopped server.",
 )
-def rotate_key(data: Path | None) -> None:
+def rotate(data: Path | None) -> None:
     """Exchange the encryption key of a stopped server, and encrypt its secrets anew.
 
     The key file gets a new first line. The older keys stay in it, for inputs of past executions were
