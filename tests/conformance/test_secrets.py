@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from batuta.secrets.environment import EnvironmentSecrets
 from batuta.model.masking import LEAST_LENGTH, MASK, Masker
+from batuta.secrets.environment import EnvironmentSecrets
 
 
 def encoded(text: str) -> str:

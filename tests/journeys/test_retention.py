@@ -27,7 +27,9 @@ async def test_expired_entries_are_cleared_now_and_then_and_others_stay(tmp_path
             )
 
         async with asyncio.timeout(30):
-            while len(left := await ports.store.kv.versions()) > 2:
+            left = await ports.store.kv.versions()
+            while len(left) > 2:
                 await asyncio.sleep(0.01)
+                left = await ports.store.kv.versions()
 
     assert [each.key for each in left] == ["alive", "endless"]

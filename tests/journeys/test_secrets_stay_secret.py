@@ -125,7 +125,7 @@ tasks:
     values: ["{{ secret('STORED') }}"]
     tasks:
       - {id: turn, type: io.kestra.plugin.core.debug.Return, format: "{{ item.value }}"}
-      - {id: same_item, type: io.kestra.plugin.core.log.Log, message: "{{ item.value }} {{ outputs.turn.value }}"}
+      - {id: told, type: io.kestra.plugin.core.log.Log, message: "{{ item.value }} {{ outputs.turn.value }}"}
   - id: script_fails
     type: io.kestra.plugin.scripts.shell.Commands
     allowFailure: true

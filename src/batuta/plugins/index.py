@@ -247,6 +247,8 @@ ALIASES: dict[str, str] = {
     "io.kestra.plugin.core.storage.PurgeExecution": "io.kestra.plugin.core.storage.PurgeCurrentExecutionFiles",
     "io.kestra.plugin.google.GoogleChatExecution": "io.kestra.plugin.googleworkspace.chat.GoogleChatExecution",
     "io.kestra.plugin.google.GoogleChatIncomingWebhook": "io.kestra.plugin.googleworkspace.chat.GoogleChatIncomingWebhook",
+    "io.kestra.plugin.kestra.executions.Count": "io.kestra.plugin.core.execution.Count",
+    "io.kestra.plugin.kestra.executions.Resume": "io.kestra.plugin.core.execution.Resume",
     "io.kestra.plugin.kestra.logs.Fetch": "io.kestra.plugin.core.log.Fetch",
     "io.kestra.plugin.kestra.triggers.Toggle": "io.kestra.plugin.core.trigger.Toggle",
     "io.kestra.plugin.messenger.MessengerExecution": "io.kestra.plugin.meta.messenger.MessengerExecution",

@@ -31,7 +31,10 @@ class Counted(Struct, frozen=True, kw_only=True, rename="camel", omit_defaults=T
     count: Annotated[int, Meta(description="How many.")]
 
 
-@plugin("io.kestra.plugin.core.execution.Count", aliases=("io.kestra.core.tasks.executions.Counts",))
+@plugin(
+    "io.kestra.plugin.core.execution.Count",
+    aliases=("io.kestra.core.tasks.executions.Counts", "io.kestra.plugin.kestra.executions.Count"),
+)
 class Count(RunnableTask):
     """Count executions of flows, and keep the counts that fit an expression.
 
