@@ -15,7 +15,7 @@ from batuta.cli import main
 from tests.docs.documents import ROOT, blocks, every, pages
 from tests.journeys.processes import PATIENCE_SECONDS, environment, serving
 
-MAKE_VERBS = {"run", "test", "check", "format", "lock", "bench", "clean"}
+MAKE_VERBS = {"run", "test", "check", "format", "lock", "bench", "simulate", "clean"}
 README = ROOT / "README.md"
 
 

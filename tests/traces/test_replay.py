@@ -281,3 +281,20 @@ def test_a_replay_of_a_killed_loop_goes_on_with_every_value():
 
     assert copy.execution.settled
     assert {"b[x]", "b[y]", "b[z]"} <= set(copy.runs)
+
+
+def test_a_restarted_replay_starts_a_child_of_its_own():
+    """The child of the original would tell the original of its end."""
+    source = run(
+        flow("{tasks: [{Subflow: s, namespace: company.team, flowId: child}], afterExecution: [x]}"),
+        flow("{id: child, tasks: [c]}"),
+        given={"c": [FAILED]},
+    )
+    copy = replayed(source, "x")
+    assert copy.state is FAILED
+    source.simulation.given["c"] = SUCCESS
+
+    copy.restart()
+
+    assert copy.runs == {"s": "SUCCESS", "x": "SUCCESS"}
+    assert source.state is FAILED

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from batuta import ids
 from batuta.engine import events as on
 from batuta.engine import looping, spawning
 from batuta.engine.commands import RestartSubflow
@@ -87,8 +88,15 @@ def restart(draft: Draft, run: TaskRun) -> None:
     """A restarted Subflow restarts its failed child, or begins anew."""
     child_id = (run.outputs or {}).get("executionId")
     subflow: Subflow = draft.form(run)
-    if child_id is None or not subflow.wait or subflow.restart_behavior is RestartBehavior.NEW_EXECUTION:
+    begins_anew = not subflow.wait or subflow.restart_behavior is RestartBehavior.NEW_EXECUTION
+    if begins_anew or child_id not in _own_children(run):
         dispatch(draft, run)
         return
     run = draft.move(run, State.RUNNING, token=run.token + 1, attempts=attempt_started(run, draft.now))
     draft.command(RestartSubflow(run=run, child_id=child_id))
+
+
+def _own_children(run: TaskRun) -> set[str]:
+    """Ids of the children that this run has started. One that a replay took over from its source would tell
+    the source of its end, and nobody else."""
+    return {ids.derived_id(run.id, "child", token, 0) for token in range(1, run.token + 1)}
