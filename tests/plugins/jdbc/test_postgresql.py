@@ -115,6 +115,21 @@ async def test_a_statement_afterwards_shares_the_transaction(shop, query, databa
     assert database.rows("SELECT * FROM t") == []
 
 
+async def test_a_statement_may_follow_several(shop, queries, database):
+    database.run("CREATE TABLE t (a int)")
+
+    done = await shop.run(
+        queries(
+            "SELECT 1 a; SELECT 2 b", afterSQL="INSERT INTO t VALUES (1) RETURNING a", fetchType="FETCH_ONE"
+        )
+    )
+    undone = await shop.run(queries("INSERT INTO t VALUES (2)", afterSQL="DELETE FROM missing"))
+
+    assert [each["row"] for each in done.outputs["outputs"]] == [{"a": 1}, {"b": 2}]
+    assert undone.state is State.FAILED
+    assert database.rows("SELECT * FROM t") == [(1,)]
+
+
 async def test_of_several_statements_a_query_keeps_the_last_result(shop, query):
     outcome = await shop.run(query("SELECT 1 AS a; SELECT 2 AS b; SET work_mem = '8MB'", fetchType="FETCH"))
 

@@ -80,9 +80,10 @@ def _last(found: list[list[Result]]) -> Result:
     return found[0][-1] if found[0] else Result()
 
 
-async def all_results(task: SqlTask, ctx: RunContext, *, in_one: bool) -> list[Result]:
-    """Run the statements of the task's text; what was kept of each result set."""
-    (results,) = await _run(task, ctx, [task.sql], in_one=in_one, only_last=False)
+async def all_results(task: SqlTask, ctx: RunContext, after_sql: str | None, *, in_one: bool) -> list[Result]:
+    """Run the statements of the task's text, then `after_sql`; what was kept of each result of the text."""
+    texts = [task.sql, after_sql] if after_sql else [task.sql]
+    results, *_ = await _run(task, ctx, texts, in_one=in_one, only_last=False)
     if task.fetching is FetchType.NONE and results:
         ctx.log.info(f"{len(results)} results were not fetched, for `fetchType` is NONE")
     count_fetched(ctx, task.fetching, sum(result.size or 0 for result in results))

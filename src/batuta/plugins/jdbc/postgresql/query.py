@@ -91,10 +91,13 @@ class Queries(PostgresSqlTask, kw_only=True):
     """
 
     transaction: InOneTransaction = True
+    after_sql: AfterSql = msgspec.field(default=None, name="afterSQL")
 
     async def run(self, ctx: RunContext) -> QueriesOutput:
         """Run the statements."""
-        return await queries_output(ctx, await all_results(self, ctx, in_one=self.transaction))
+        return await queries_output(
+            ctx, await all_results(self, ctx, self.after_sql, in_one=self.transaction)
+        )
 
 
 @plugin("io.kestra.plugin.jdbc.postgresql.Trigger")

@@ -157,10 +157,11 @@ class Queries(SqliteTask, kw_only=True):
     """
 
     transaction: InOneTransaction = True
+    after_sql: AfterSql = msgspec.field(default=None, name="afterSQL")
 
     async def run(self, ctx: RunContext) -> FilesQueriesOutput:
         """Run the statements."""
-        results = await all_results(self, ctx, in_one=self.transaction)
+        results = await all_results(self, ctx, self.after_sql, in_one=self.transaction)
         return FilesQueriesOutput(
             outputs=await entries(ctx, results),
             output_files=await written(ctx, self.output_files),
