@@ -52,20 +52,20 @@ def save(server: Server) -> None:
 
 def test_values_are_set_read_listed_and_removed(server: Server, tmp_path: Path):
     (tmp_path / "limits.json").write_text('{"rows": 5}')
-    said(server, "kv", "set", "team.a", "n", "12", "--ttl", "PT1H", "--description", "a number")
-    said(server, "kv", "set", "team.a", "text", "12", "--type", "string")
-    said(server, "kv", "set", "team.a", "limits", "--file", str(tmp_path / "limits.json"))
+    said(server, "kv", "set", "team.values", "n", "12", "--ttl", "PT1H", "--description", "a number")
+    said(server, "kv", "set", "team.values", "text", "12", "--type", "string")
+    said(server, "kv", "set", "team.values", "limits", "--file", str(tmp_path / "limits.json"))
     said(server, "kv", "set", "team", "piped", given="from a pipe")
 
-    assert said(server, "kv", "get", "team.a", "text") == "12\n"
-    assert json.loads(said(server, "kv", "get", "team.a", "n", "-o", "json"))["type"] == "NUMBER"
-    assert json.loads(said(server, "kv", "get", "team.a", "limits")) == {"rows": 5}
-    listed = json.loads(said(server, "kv", "list", "team.a", "-o", "json"))
+    assert said(server, "kv", "get", "team.values", "text") == "12\n"
+    assert json.loads(said(server, "kv", "get", "team.values", "n", "-o", "json"))["type"] == "NUMBER"
+    assert json.loads(said(server, "kv", "get", "team.values", "limits")) == {"rows": 5}
+    listed = json.loads(said(server, "kv", "list", "team.values", "-o", "json"))
     assert [each["key"] for each in listed] == ["limits", "n", "text"]
-    inherited = said(server, "kv", "list", "team.a", "--inherited")
+    inherited = said(server, "kv", "list", "team.values", "--inherited")
     assert "piped" in inherited
-    assert said(server, "kv", "delete", "team.a", "n", "text") == "removed 2\n"
-    assert said(server, "kv", "delete", "team.a", "--all", "--yes") == "removed 1\n"
+    assert said(server, "kv", "delete", "team.values", "n", "text") == "removed 2\n"
+    assert said(server, "kv", "delete", "team.values", "--all", "--yes") == "removed 1\n"
 
 
 def test_what_cannot_be_done_with_values_is_said(server: Server):
