@@ -61,6 +61,29 @@ async def test_task_runs_can_be_removed(store):
     assert [run.ordinal for run in await store.executions.task_runs("e1")] == [0]
 
 
+async def test_parts_of_task_runs_are_kept_in_order_and_go_with_them(store):
+    await store.commit(Batch(task_runs={("e1", n): task_run(ordinal=n) for n in range(3)}))
+    parts = {
+        ("e1", 1, "items"): [{"value": "a"}],
+        ("e1", 1, "000000000002"): {"n": 2},
+        ("e1", 2, "items"): [],
+    }
+    await store.commit(Batch(parts=parts))
+    await store.commit(Batch(parts={("e1", 1, "000000000001"): {"n": 1}}))
+    assert await store.executions.parts("e1") == {
+        (1, "000000000001"): {"n": 1},
+        (1, "000000000002"): {"n": 2},
+        (1, "items"): [{"value": "a"}],
+        (2, "items"): [],
+    }
+
+    await store.commit(Batch(dropped_parts=[("e1", 1)], parts={("e1", 1, "items"): ["new"]}))
+    await store.commit(Batch(removed_task_runs=[("e1", 2)]))
+
+    assert await store.executions.parts("e1") == {(1, "items"): ["new"]}
+    assert await store.executions.parts("unknown") == {}
+
+
 async def test_posted_events_get_rising_ids_and_stay_until_they_are_consumed(store):
     created, kill = ExecutionCreated(execution_id="e1"), KillRequested(execution_id="e1", cascade=False)
     finished = TaskRunFinished(

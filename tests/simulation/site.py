@@ -130,6 +130,8 @@ def _plain(batch: Batch) -> dict[str, Any]:
     shown = {name: value for name in names if (value := getattr(batch, name))}
     if batch.task_runs:
         shown["task_runs"] = list(batch.task_runs.items())
+    if batch.parts:
+        shown["parts"] = list(batch.parts.items())
     return shown
 
 

@@ -287,3 +287,24 @@ def test_a_kill_of_the_whole_reaches_a_paused_iteration():
 
     assert {each.execution.state.current for each in stage.ledgers.values()} == {State.KILLED}
     assert all(each.execution.settled for each in stage.ledgers.values())
+
+
+def test_an_iteration_that_is_left_over_from_before_a_restart_does_not_count():
+    done = run(
+        flow("tasks: [{Loop: each, values: [a, b], tasks: [t]}]"),
+        given={"t": HELD},
+    )
+    old_a, old_b = done.simulation.held
+    done.simulation.release(old_a, State.FAILED)
+    assert done.state is State.FAILED
+
+    done.simulation.send(on.RestartRequested(execution_id=done.id))
+    done.simulation.release(old_b)
+
+    loop = next(iter(done.ledger.runs.values()))
+    assert loop.outputs["terminatedIterations"] == {}
+    for run_id in list(done.simulation.held):
+        done.simulation.release(run_id)
+    assert done.state is State.SUCCESS
+    loop = next(iter(done.ledger.runs.values()))
+    assert loop.outputs["terminatedIterations"] == {"SUCCESS": 2}

@@ -7,6 +7,7 @@ from typing import Any
 
 import msgspec
 
+from batuta import ids
 from batuta.model.execution import LoopItem, TaskRun
 from batuta.model.flow import ConcurrencyBehavior
 from batuta.model.labels import Labels
@@ -52,6 +53,14 @@ class CancelTimers(Command, frozen=True, kw_only=True):
     task_run_id: str | None = None
 
 
+def child_id(run: TaskRun, index: int | None = None) -> str:
+    """The id of an execution that a task run starts; `index` tells apart those of one that starts many.
+
+    It follows from the attempt, so that the execution is made once, and one of an earlier attempt is known.
+    """
+    return ids.derived_id(run.id, "child", run.token, index or 0)
+
+
 class StartSubflow(Command, frozen=True, kw_only=True):
     """Create a child execution; answered by `SubflowCreated` or `SubflowRefused`."""
 
@@ -86,6 +95,8 @@ class StoreRows(Command, frozen=True, kw_only=True):
     run: TaskRun
     rows: list[Any]
     output: str
+    beside: dict[str, Any] = {}
+    """The other outputs of the run."""
 
 
 class RestartSubflow(Command, frozen=True, kw_only=True):

@@ -42,6 +42,10 @@ class Step(msgspec.Struct, frozen=True):
     removed: tuple[int, ...]
     """Ordinals of task runs that are no more."""
     commands: tuple[AnyCommand, ...]
+    parts: dict[tuple[int, str], Any] = {}
+    """What runs keep beside their rows, by ordinal and name."""
+    dropped_parts: tuple[int, ...] = ()
+    """Ordinals of runs that keep none of their earlier parts."""
 
 
 class Draft:
@@ -69,6 +73,8 @@ class Draft:
         self._before = ledger.execution
         self._changed: dict[str, None] = {}
         self._removed: list[int] = []
+        self._parts: dict[tuple[int, str], Any] = {}
+        self._dropped_parts: list[int] = []
         self._undo: list[Undo] = []
         self._chance = Chance(
             f"{ledger.execution.id}/{ledger.execution.next_ordinal}/{now.timestamp()}", world.options(now)
@@ -162,6 +168,21 @@ class Draft:
                 self._changed.pop(run.id, None)
             self._undo.append(self.ledger.remove([run.id for run in runs]))
 
+    def keep_part(self, run: TaskRun, name: str, value: Any) -> None:
+        """Keep something beside the run's row that is written once and may be large, or one of many."""
+        parts = self.ledger.parts.setdefault(run.id, {})
+        parts[name] = value
+        self._undo.append(lambda: parts.pop(name, None))
+        self._parts[run.ordinal, name] = value
+
+    def drop_parts(self, run: TaskRun) -> None:
+        """Forget what the run kept beside its row."""
+        parts = self.ledger.parts.pop(run.id, None)
+        if parts is not None:
+            self._undo.append(lambda: self.ledger.parts.__setitem__(run.id, parts))
+        self._parts = {key: value for key, value in self._parts.items() if key[0] != run.ordinal}
+        self._dropped_parts.append(run.ordinal)
+
     def change_execution(self, **changes: Any) -> None:
         """Change members of the execution's row."""
         self._undo.append(self.ledger.replace_execution(msgspec.structs.replace(self.execution, **changes)))
@@ -249,6 +270,8 @@ class Draft:
             ),
             removed=tuple(self._removed),
             commands=tuple(self.commands),
+            parts=self._parts,
+            dropped_parts=tuple(self._dropped_parts),
         )
 
 

@@ -48,6 +48,8 @@ class Ledger:
         """Run forms of flowables under way, by run id."""
         self.secrets: dict[str, str] = {}
         """What the execution has seen of secrets: in the clear, and sealed as its row keeps it."""
+        self.parts: dict[str, dict[str, Any]] = {}
+        """What runs keep beside their rows, by run id and name; see `Draft.keep_part`."""
         self.growing: set[str] = set()
         """Ids of loops that start more children in the next step."""
         self.complaints: set[str] = set()

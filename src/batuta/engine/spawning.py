@@ -1,7 +1,8 @@
 """Tasks that start many executions: Loop, and the parts of ForEachItem (flow spec §6.8, §6.9).
 
-The run's memo holds what to do (`items`), how far it is (`started`), how the ended ones ended (`states`) and
-what they gave (`results`, in order of completion).
+The run's memo holds how many there are (`count`), how far it is (`started`) and how the ended ones ended
+(`states`). What to do and what each one gave, in order of completion, are kept beside the row, so that an end
+costs the same whether there are ten of them or a hundred thousand.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ import msgspec
 
 from batuta import expr
 from batuta.engine import events as on
-from batuta.engine.commands import StartIteration, StartSubflow, StoreRows
+from batuta.engine.commands import StartIteration, StartSubflow, StoreRows, child_id
 from batuta.engine.draft import Draft, attempt_started
 from batuta.engine.endings import ITERATION, end_flowable, fail_run
 from batuta.engine.flowables.foreach_item import ForEachItemExecutions, ForEachItemMerge
@@ -26,6 +27,11 @@ from batuta.model.execution import LoopItem, TaskRun
 from batuta.model.state import State
 from batuta.model.task import LogLevel
 
+STORES = "stores"
+"""In a memo: what iterations give is stored as files."""
+_ITEMS = "items"
+"""Among the parts of a run: the elements, in order. All other parts are results, by order of completion."""
+
 
 def begin(draft: Draft, run: TaskRun, place: Place) -> None:
     """Decide what to start, and start as much of it as may be under way."""
@@ -34,7 +40,7 @@ def begin(draft: Draft, run: TaskRun, place: Place) -> None:
         form = draft.form(run)
         match form:
             case Loop():
-                items = form.items()
+                items = _items_of(draft, form)
             case ForEachItemExecutions():
                 depth_below(draft.execution.depth, f"{form.namespace}.{form.flow_id}")
                 items = _batches(draft, run, form)
@@ -47,7 +53,8 @@ def begin(draft: Draft, run: TaskRun, place: Place) -> None:
         draft.ledger.forms.pop(run.id, None)
         fail_run(draft, run, task, str(error))
         return
-    memo = {"items": msgspec.to_builtins(items), "started": 0, "states": {}, "results": []}
+    memo = {"count": len(items), "started": 0, "states": {}, **_storing(form)}
+    draft.drop_parts(run)
     run = draft.move(
         run,
         State.RUNNING,
@@ -56,7 +63,19 @@ def begin(draft: Draft, run: TaskRun, place: Place) -> None:
         attempts=attempt_started(run, draft.now),
         outputs=_outputs(form, memo),
     )
+    draft.keep_part(run, _ITEMS, msgspec.to_builtins(items))
     go_on(draft, run)
+
+
+def _items_of(draft: Draft, form: Loop) -> list[LoopItem]:
+    if not form.is_file:
+        return form.items()
+    text = (draft.facts or expr.Facts()).get(Fact("read", (form.values, None)))
+    return form.items_of(text)
+
+
+def _storing(form: Any) -> dict[str, Any]:
+    return {STORES: True} if isinstance(form, Loop) and form.stores else {}
 
 
 def _batches(draft: Draft, run: TaskRun, form: ForEachItemExecutions) -> list[LoopItem]:
@@ -71,7 +90,7 @@ def _batches(draft: Draft, run: TaskRun, form: ForEachItemExecutions) -> list[Lo
 def _merge(draft: Draft, run: TaskRun, form: ForEachItemMerge) -> None:
     items = draft.ledger.child(run.parent_id, form.items_task, None)
     results = (items.memo or {}).get("results", []) if items is not None else []
-    rows = [result["outputs"] for result in sorted(results, key=lambda each: each["item"]["index"])]
+    rows = [result["outputs"] for result in sorted(results, key=lambda each: each["item"]["iteration"])]
     run = draft.move(
         run, State.RUNNING, memo={}, token=run.token + 1, attempts=attempt_started(run, draft.now)
     )
@@ -85,19 +104,20 @@ def go_on(draft: Draft, run: TaskRun) -> None:
     """Start what may start now; end the run when there is nothing left."""
     form = draft.form(run)
     memo = dict(run.memo or {})
-    items, started = memo["items"], memo["started"]
+    count, started = memo["count"], memo["started"]
     ended = sum(memo["states"].values())
     limit = form.concurrency_limit if isinstance(form, Loop) else 0
-    upto = len(items) if limit <= 0 else min(len(items), ended + limit)
+    upto = count if limit <= 0 else min(count, ended + limit)
     if memo.get("broken") or run.state.current is not State.RUNNING:
         upto = started
     if upto > started:
         memo["started"] = upto
         run = draft.move(run, memo=memo, outputs=_outputs(form, memo))
+        items = _items(draft, run)
         for index in range(started, upto):
             _start(draft, run, form, msgspec.convert(items[index], LoopItem))
     waits = not isinstance(form, ForEachItemExecutions) or form.wait
-    if memo["started"] == ended or (not waits and memo["started"] == len(items)):
+    if memo["started"] == ended or (not waits and memo["started"] == count):
         _end(draft, run, form)
 
 
@@ -140,6 +160,12 @@ def _start(draft: Draft, run: TaskRun, form: Any, item: LoopItem) -> None:
     )
 
 
+def has_started(draft: Draft, run: TaskRun, event: on.SubflowEnded) -> bool:
+    """The execution is one of those that the run waits for, not left over from before a restart."""
+    earlier = (child_id(msgspec.structs.replace(run, token=token), event.index) for token in range(run.token))
+    return run.id in draft.ledger.parts and event.child_id not in earlier
+
+
 def ended(draft: Draft, run: TaskRun, event: on.SubflowEnded | on.SubflowRefused) -> None:
     """One of the executions has ended, or could not be created."""
     form = draft.form(run)
@@ -149,14 +175,10 @@ def ended(draft: Draft, run: TaskRun, event: on.SubflowEnded | on.SubflowRefused
     outputs = event.outputs if isinstance(event, on.SubflowEnded) else None
     memo["states"] = {**memo["states"], state.value: memo["states"].get(state.value, 0) + 1}
     if outputs:
-        item = dict(memo["items"][index])
-        item = {
-            "value": item["value"],
-            "index": index,
-            "iteration": index,
-            **({"key": item["key"]} if "key" in item else {}),
-        }
-        memo["results"] = [*memo["results"], {"item": item, "outputs": outputs}]
+        item = _items(draft, run)[index]
+        told = {"value": item["value"], "iteration": index, **({"key": item["key"]} if "key" in item else {})}
+        order = sum(memo["states"].values())
+        draft.keep_part(run, f"{order:012}", {"item": told, "outputs": outputs})
     if isinstance(event, on.SubflowRefused):
         draft.log(LogLevel.ERROR, event.reason, run)
     if isinstance(form, Loop) and form.break_when is not None and not memo.get("broken"):
@@ -164,10 +186,10 @@ def ended(draft: Draft, run: TaskRun, event: on.SubflowEnded | on.SubflowRefused
     run = draft.move(run, memo=memo, outputs=_outputs(form, memo))
     if run.state.current is State.KILLING:
         if memo["started"] == sum(memo["states"].values()):
-            end_flowable(draft, run, State.KILLED)
+            _conclude(draft, run, form, State.KILLED)
         return
     if isinstance(form, Loop) and form.transmit_failed and state in (State.FAILED, State.KILLED):
-        end_flowable(draft, run, state)
+        _conclude(draft, run, form, state)
         return
     go_on(draft, run)
 
@@ -183,7 +205,7 @@ def _breaks(
 ) -> bool:
     child_id = event.child_id if isinstance(event, on.SubflowEnded) else None
     iteration = {"executionId": child_id, "state": state.value, "outputs": outputs or {}}
-    item = memo["items"][event.index or 0]
+    item = _items(draft, run)[event.index or 0]
     return expr.is_truthy_text(draft.render(form.break_when or "", run, item=item, iteration=iteration))
 
 
@@ -194,7 +216,32 @@ def _end(draft: Draft, run: TaskRun, form: Any) -> None:
     if isinstance(form, ForEachItemExecutions) and form.wait and form.transmit_failed:
         worst = (State.FAILED, State.KILLED, State.WARNING)
         state = next((each for each in worst if states.get(each.value)), State.SUCCESS)
+    _conclude(draft, run, form, state)
+
+
+def _conclude(draft: Draft, run: TaskRun, form: Any, state: State) -> None:
+    """The run ends, and what was kept beside its row becomes part of it."""
+    results = _results(draft, run)
+    draft.drop_parts(run)
+    memo, outputs = dict(run.memo or {}), dict(run.outputs or {})
+    if not isinstance(form, Loop):
+        run = draft.put(msgspec.structs.replace(run, memo={**memo, "results": results}))
+    elif results:
+        outputs["outputs"] = results
+        run = draft.put(msgspec.structs.replace(run, outputs=outputs))
+        if memo.get(STORES) and state is State.SUCCESS:
+            draft.command(StoreRows(run=run, rows=results, output="uri", beside=outputs))
+            return
     end_flowable(draft, run, state)
+
+
+def _items(draft: Draft, run: TaskRun) -> list[dict[str, Any]]:
+    items: list[dict[str, Any]] = draft.ledger.parts[run.id][_ITEMS]
+    return items
+
+
+def _results(draft: Draft, run: TaskRun) -> list[dict[str, Any]]:
+    return [value for name, value in draft.ledger.parts.get(run.id, {}).items() if name != _ITEMS]
 
 
 def _outputs(form: Any, memo: dict[str, Any]) -> dict[str, Any]:
@@ -202,17 +249,12 @@ def _outputs(form: Any, memo: dict[str, Any]) -> dict[str, Any]:
     running = memo["started"] - ended
     if isinstance(form, Loop):
         outputs: dict[str, Any] = {
-            "iterationCount": len(memo["items"]),
+            "iterationCount": memo["count"],
             "runningIterations": {"RUNNING": running} if running else {},
             "terminatedIterations": memo["states"],
         }
-        if memo["results"]:
-            outputs["outputs"] = [
-                {"item": {k: v for k, v in each["item"].items() if k != "index"}, "outputs": each["outputs"]}
-                for each in memo["results"]
-            ]
         return outputs
     # Whoever does not wait counts an execution as done once it has been created (flow spec §6.8).
     counts = memo["states"] if form.wait else {State.SUCCESS.value: memo["started"]}
-    iterations = {"CREATED": 0, "RUNNING": running if form.wait else 0, **counts} if memo["items"] else {}
-    return {"numberOfBatches": len(memo["items"]), "iterations": iterations}
+    iterations = {"CREATED": 0, "RUNNING": running if form.wait else 0, **counts} if memo["count"] else {}
+    return {"numberOfBatches": memo["count"], "iterations": iterations}

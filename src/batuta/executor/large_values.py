@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
 from typing import Any
 
 import msgspec
 
 from batuta.engine import events as on
 from batuta.engine.ledger import Ledger
+from batuta.engine.spawning import STORES
 from batuta.model import stored
 from batuta.model.execution import Execution, TaskRun
 from batuta.storage import uris
 from batuta.storage.port import Storage
 from batuta.storage.values import whole
+
+ITERATION = "iteration-"
+"""How the file of what one iteration of a Loop gave is called."""
 
 encode = msgspec.json.Encoder().encode
 
@@ -23,12 +28,13 @@ class LargeValues:
     def __init__(self, storage: Storage) -> None:
         self._storage = storage
 
-    async def out_of_event(self, event: on.AnyEvent, execution: Execution) -> on.AnyEvent:
+    async def out_of_event(self, event: on.AnyEvent, ledger: Ledger) -> on.AnyEvent:
         """The event with its large outputs in storage.
 
         What a child execution gave belongs to the parent from now on: it is moved whole when some of it is in
-        the child's storage.
+        the child's storage, or when the parent is a Loop that stores what its iterations give.
         """
+        execution = ledger.execution
         match event:
             case on.TaskRunFinished(outputs=dict() as outputs):
                 moved = await self._moved(outputs, execution, f"{event.task_run_id}-{event.token}")
@@ -37,7 +43,10 @@ class LargeValues:
                 moved = await self._moved(outputs, execution, place)
             case on.SubflowEnded(outputs=dict() as outputs):
                 place = f"{event.task_run_id}-{event.child_id}"
-                if stored.marks(outputs) or stored.is_large(outputs):
+                run = ledger.run(event.task_run_id)
+                if event.index is not None and run is not None and (run.memo or {}).get(STORES):
+                    moved = await self._file(outputs, execution, run, event.index)
+                elif stored.marks(outputs) or stored.is_large(outputs):
                     moved = await self._put("outputs", await whole(self._storage, outputs), execution, place)
                 else:
                     moved = outputs
@@ -56,6 +65,11 @@ class LargeValues:
             return None
         return msgspec.structs.replace(execution, inputs=inputs, outputs=outputs)
 
+    async def out_of_run(self, run: TaskRun, ledger: Ledger) -> TaskRun:
+        """The row of a task run with its large outputs in storage."""
+        outputs = await self._moved(run.outputs or {}, ledger.execution, f"{run.id}-{run.token}")
+        return msgspec.structs.replace(run, outputs=outputs)
+
     async def adopted(self, ledger: Ledger) -> tuple[Execution | None, list[TaskRun]]:
         """The rows of a copied execution that still name values of the original, with copies of its own."""
         execution = ledger.execution
@@ -71,6 +85,19 @@ class LargeValues:
                 runs.append(msgspec.structs.replace(run, outputs=outputs))
         return row, runs
 
+    async def rows(self, rows: list[Any]) -> AsyncIterator[bytes]:
+        """The lines of a file of rows, with what is in storage in its place; JSON lines are valid Ion."""
+        for row in rows:
+            complete = await whole(self._storage, row)
+            match complete:
+                case {"item": item, "outputs": {"uri": str() as uri, **rest}} if (
+                    not rest and ITERATION in uri
+                ):
+                    outputs = (await self._storage.read(uri)).rstrip()
+                    yield b'{"item":' + encode(item) + b',"outputs":' + outputs + b"}\n"
+                case _:
+                    yield encode(complete) + b"\n"
+
     async def _moved(self, values: dict[str, Any], execution: Execution, place: str) -> dict[str, Any]:
         """The values with a mark for each large one; the same object when there is none."""
         moved: dict[str, Any] = {}
@@ -78,6 +105,20 @@ class LargeValues:
             if type(value) in (str, list, dict) and stored.is_large(value):
                 moved[name] = await self._put(name, value, execution, f"{place}-{position}")
         return {**values, **moved} if moved else values
+
+    async def _file(
+        self, outputs: dict[str, Any], execution: Execution, run: TaskRun, index: int
+    ) -> dict[str, Any]:
+        uri = uris.task_file(
+            execution.namespace,
+            execution.flow_id,
+            execution.id,
+            run.task_id,
+            run.id,
+            f"{ITERATION}{index}.ion",
+        )
+        await self._storage.put(uri, encode(await whole(self._storage, outputs)) + b"\n")
+        return {"uri": uri}
 
     async def _put(self, name: str, value: Any, execution: Execution, place: str) -> dict[str, Any]:
         content = encode(value)

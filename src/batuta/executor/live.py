@@ -98,8 +98,17 @@ class Live:
             outer_id = execution.loop.execution_id
             outer = self._ledgers.get(outer_id) or await self._load(outer_id)
             ledger = Ledger(execution, outline_of(flow, execution.loop.task_id), runs, outer)
+        if any(ledger.runs[run_id].memo for run_id in ledger.open_flowables):
+            await self._take_parts(ledger)
         self._adopt(ledger)
         return ledger
+
+    async def _take_parts(self, ledger: Ledger) -> None:
+        """Read what open runs keep beside their rows."""
+        by_ordinal = {run.ordinal: run.id for run in ledger.runs.values()}
+        for (ordinal, name), value in (await self._store.executions.parts(ledger.execution.id)).items():
+            opened = value if self._seals is None else self._seals.opened_value(value)
+            ledger.parts.setdefault(by_ordinal[ordinal], {})[name] = opened
 
     def _adopt(self, ledger: Ledger) -> None:
         if self._seals is not None:

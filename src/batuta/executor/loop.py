@@ -37,7 +37,6 @@ from batuta.model.execution import Execution
 from batuta.model.state import State
 from batuta.ports import Ports
 from batuta.storage import uris
-from batuta.storage.values import whole
 from batuta.store.batch import Batch
 
 MOST_EVENTS = 256
@@ -211,7 +210,7 @@ class Executor:
             if reason is not None:
                 event = on.ExecutionFailed(execution_id=item.execution_id, reason=reason)
         await self._adopt(ledger, this)
-        light = await self._large.out_of_event(event, ledger.execution)
+        light = await self._large.out_of_event(event, ledger)
         ledger.holds_stored |= light is not event
         before = ledger.execution
         if item.facts is not None:
@@ -227,6 +226,8 @@ class Executor:
         )
         if isinstance(event, on.ExecutionCreated) or ledger.execution.outputs is not before.outputs:
             step = await self._lighten(step, ledger)
+        if any(run.is_ended and run.memo for run in step.task_runs):
+            step = await self._lighten_loops(step, ledger)
         self._done(item, this)
         after = plan(self._seals.step(step, ledger), ledger, this.batch, self._clock.now())
         self._note(ledger, after, this)
@@ -263,6 +264,19 @@ class Executor:
             return step
         ledger.replace_execution(row)
         return msgspec.structs.replace(step, execution=row)
+
+    async def _lighten_loops(self, step: Step, ledger: Ledger) -> Step:
+        """The same for loops that have ended: what all their iterations gave is together now."""
+        runs = [
+            await self._large.out_of_run(self._seals.run(run, ledger), ledger)
+            if run.is_ended and run.memo and stored.is_large(run.outputs)
+            else run
+            for run in step.task_runs
+        ]
+        for before, run in zip(step.task_runs, runs, strict=True):
+            if run is not before:
+                ledger.put(run)
+        return msgspec.structs.replace(step, task_runs=tuple(runs))
 
     def _done(self, item: Item, this: Round) -> None:
         """The item's step is part of this round: what kept the item goes with it."""
@@ -432,17 +446,9 @@ class Executor:
         uri = uris.task_file(
             execution.namespace, execution.flow_id, execution.id, run.task_id, run.id, "outputs.ion"
         )
-        state, outputs = State.SUCCESS, {command.output: uri}
+        state, outputs = State.SUCCESS, {**command.beside, command.output: uri}
         try:
-            await self._ports.storage.put(
-                uri,
-                b"".join(
-                    [
-                        msgspec.json.encode(await whole(self._ports.storage, row)) + b"\n"
-                        for row in command.rows
-                    ]
-                ),
-            )
+            await self._ports.storage.put(uri, self._large.rows(command.rows))
         except BatutaError as error:
             log.error("rows of a task run were not stored: %s", error)
             state, outputs = State.FAILED, {}

@@ -54,6 +54,13 @@ def plan(step: Step, ledger: Ledger, batch: Batch, now: datetime) -> Aftermath:
     execution_id = execution.id
     if step.execution is not None:
         batch.executions[execution_id] = step.execution
+    for ordinal in step.dropped_parts:
+        gone = [key for key in batch.parts if key[:2] == (execution_id, ordinal)]
+        for key in gone:
+            del batch.parts[key]
+        batch.dropped_parts.append((execution_id, ordinal))
+    for (ordinal, name), value in step.parts.items():
+        batch.parts[execution_id, ordinal, name] = value
     for run in step.task_runs:
         batch.task_runs[execution_id, run.ordinal] = run
         if run.is_ended and run.token and _kind(ledger, run) in _NEEDS_WORKER:

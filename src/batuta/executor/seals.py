@@ -94,6 +94,10 @@ class Seals:
             return execution, runs
         return opened_row(execution, self._decrypt), [opened_run(run, self._decrypt) for run in runs]
 
+    def opened_value(self, value: Any) -> Any:
+        """Plain data of the store in the clear."""
+        return sealed.opened(value, self._decrypt)
+
     def event(self, event: on.AnyEvent, ledger: Ledger) -> on.AnyEvent:
         """An event in the clear; what it tells of secrets is known from now on."""
         match event:
@@ -123,12 +127,19 @@ class Seals:
             task_runs=tuple(seal.run(run) for run in step.task_runs),
             removed=step.removed,
             commands=tuple(_closed_command(command, seal) for command in step.commands),
+            parts={key: seal.value(value) for key, value in step.parts.items()},
+            dropped_parts=step.dropped_parts,
         )
 
     def row(self, execution: Execution, ledger: Ledger) -> Execution:
         """The row of an execution as it may be written, with what a ledger has seen of secrets."""
         found = self._found(ledger)
         return execution if found is None else found[2].row(execution, ledger.secrets.values())
+
+    def run(self, run: TaskRun, ledger: Ledger) -> TaskRun:
+        """The row of a task run as it may be written."""
+        found = self._found(ledger)
+        return run if found is None else found[2].run(run)
 
     def finished(self, event: on.TaskRunFinished, ledger: Ledger) -> on.TaskRunFinished:
         """The end of an attempt that was made here, as a worker would tell it."""

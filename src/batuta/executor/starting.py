@@ -6,7 +6,7 @@ from typing import Any
 
 from batuta import expr, flows, ids
 from batuta.engine import checks, replaying
-from batuta.engine.commands import StartIteration, StartSubflow
+from batuta.engine.commands import StartIteration, StartSubflow, child_id
 from batuta.engine.lifecycle import new_execution, new_iteration
 from batuta.engine.rules import CheckBehavior
 from batuta.engine.sealing import closed
@@ -47,7 +47,7 @@ class Starting:
         inputs, secrets = await self._inputs(flow, command)
         execution = new_execution(
             flow,
-            id=ids.derived_id(command.run.id, "child", command.run.token, command.index or 0),
+            id=child_id(command.run, command.index),
             inputs=inputs,
             labels=command.labels,
             trigger=ExecutionTrigger(command.task.id, command.task.type, command.trigger),
@@ -82,7 +82,7 @@ class Starting:
         """The execution of one iteration of a Loop."""
         return new_iteration(
             parent,
-            id=ids.derived_id(command.run.id, "iteration", command.run.token, command.item.index),
+            id=child_id(command.run, command.item.index),
             run=command.run,
             task=command.task,
             item=command.item,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
@@ -69,6 +69,11 @@ class Batch(msgspec.Struct, kw_only=True):
     task_runs: dict[tuple[str, int], TaskRun] = {}
     """Rows to insert or replace, by execution id and ordinal."""
     removed_task_runs: list[tuple[str, int]] = []
+    """Their parts go with them."""
+    parts: dict[tuple[str, int, str], Any] = {}
+    """What task runs keep beside their rows: JSON data by execution id, ordinal and name."""
+    dropped_parts: list[tuple[str, int]] = []
+    """Task runs whose parts are removed, before `parts` are written."""
     logs: list[LogLine] = []
     metrics: list[Metric] = []
     jobs: list[Job] = []
@@ -119,6 +124,10 @@ class Batch(msgspec.Struct, kw_only=True):
         self.executions.update(other.executions)
         self.task_runs.update(other.task_runs)
         self.removed_task_runs += other.removed_task_runs
+        for dropped in other.dropped_parts:
+            self.parts = {key: value for key, value in self.parts.items() if key[:2] != dropped}
+        self.dropped_parts += other.dropped_parts
+        self.parts.update(other.parts)
         self.logs += other.logs
         self.metrics += other.metrics
         self.jobs += other.jobs

@@ -105,6 +105,9 @@ class Executions(Protocol):
     async def get(self, execution_id: str) -> Execution | None:
         """One execution."""
 
+    async def parts(self, execution_id: str) -> dict[tuple[int, str], Any]:
+        """What its task runs keep beside their rows, by ordinal and name, in this order."""
+
     async def task_runs(self, execution_id: str) -> list[TaskRun]:
         """Its task runs in order."""
 

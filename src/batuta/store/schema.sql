@@ -55,6 +55,15 @@ CREATE TABLE task_runs (
 )
  WITHOUT ROWID;
 
+CREATE TABLE task_run_parts (
+	execution_id TEXT NOT NULL,
+	ordinal INTEGER NOT NULL,
+	name TEXT NOT NULL,
+	body BLOB NOT NULL,
+	PRIMARY KEY (execution_id, ordinal, name)
+)
+ WITHOUT ROWID;
+
 CREATE TABLE jobs (
 	id INTEGER NOT NULL,
 	task_run_id TEXT NOT NULL,

@@ -100,6 +100,17 @@ task_runs = Table(
     sqlite_with_rowid=False,
 )
 
+task_run_parts = Table(
+    "task_run_parts",
+    metadata,
+    Column("execution_id", Text, nullable=False),
+    Column("ordinal", Integer, nullable=False),
+    Column("name", Text, nullable=False),
+    Column("body", LargeBinary, nullable=False),
+    PrimaryKeyConstraint("execution_id", "ordinal", "name"),
+    sqlite_with_rowid=False,
+)
+
 jobs = Table(
     "jobs",
     metadata,

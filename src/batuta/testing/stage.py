@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Any
 
-from batuta import expr, flows, ids
+from batuta import expr, flows
 from batuta.engine import checks
 from batuta.engine import commands as do
 from batuta.engine import events as on
@@ -80,7 +80,7 @@ class Stage:
                 task_run_id=command.run.id,
                 token=command.run.token,
                 state=State.SUCCESS,
-                outputs={command.output: f"kestra:///{command.run.id}"},
+                outputs={**command.beside, command.output: f"kestra:///{command.run.id}"},
             )
         )
 
@@ -236,7 +236,7 @@ class Stage:
                     self.stopped.add(run_id)
                     self._stop(run_id)
             case do.StartIteration():
-                child_id = ids.derived_id(command.run.id, "iteration", command.run.token, command.item.index)
+                child_id = do.child_id(command.run, command.item.index)
                 iteration = new_iteration(
                     ledger.execution,
                     id=child_id,
@@ -296,7 +296,7 @@ class Stage:
 
     def _subflow(self, ledger: Ledger, command: do.StartSubflow) -> on.AnyEvent:
         flow = self.flows.get(FlowKey(command.namespace, command.flow_id))
-        child_id = ids.derived_id(command.run.id, "child", command.run.token, command.index or 0)
+        child_id = do.child_id(command.run, command.index)
         try:
             if flow is None:
                 raise NotFound(f"Unable to find flow '{command.namespace}'.'{command.flow_id}'")

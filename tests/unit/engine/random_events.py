@@ -251,6 +251,7 @@ class Example:
         """The program begins anew: memory is gone, and so are the workers."""
         for ledger in list(self.world.ledgers.values()):
             fresh = Ledger(ledger.execution, ledger.outline, ledger.runs.values(), outer=ledger.outer)
+            fresh.parts = ledger.parts
             self.world.ledgers[ledger.execution.id] = fresh
         for ledger in list(self.world.ledgers.values()):
             if not ledger.execution.settled:

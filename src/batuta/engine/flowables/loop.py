@@ -11,6 +11,8 @@ from msgspec import Meta, Struct, field
 from batuta.engine.flowables.values import listed, texts
 from batuta.engine.outline import Kind
 from batuta.errors import FlowError, TaskError
+from batuta.expr import ExpressionError
+from batuta.expr.documents.ion import read_ion
 from batuta.model.execution import LoopItem
 from batuta.model.inputs import FlowOutput
 from batuta.model.task import Task
@@ -18,6 +20,7 @@ from batuta.plugin.converters import as_text
 from batuta.plugin.registry import plugin
 from batuta.plugin.task import AnyTask, Template
 
+_STORAGE = "kestra:///"
 _NULLS = "Found a null value inside the iteration values={values}"
 
 
@@ -65,6 +68,28 @@ class Loop(Struct, kw_only=True, rename="camel"):
     break_when: Annotated[
         Template | None, Meta(description="After an iteration: true lets no new one start.")
     ] = None
+
+    @property
+    def is_file(self) -> bool:
+        """The values are the rows of a file in internal storage."""
+        return isinstance(self.values, str) and self.values.startswith(_STORAGE)
+
+    @property
+    def stores(self) -> bool:
+        """What iterations give is stored as files, not kept in the task run."""
+        return self.fetch_type is FetchType.STORE or (self.fetch_type is FetchType.AUTO and self.is_file)
+
+    def items_of(self, text: str) -> list[LoopItem]:
+        """The elements in the text of a file of rows, one each line.
+
+        Raises:
+            TaskError: the text holds no rows, or one is null.
+        """
+        try:
+            rows = read_ion(text)
+        except ExpressionError as error:
+            raise TaskError(f"`values` names a file that holds no rows: {error}") from None
+        return [LoopItem(each, index) for index, each in enumerate(texts(rows, complaint=_NULLS))]
 
     def items(self) -> list[LoopItem]:
         """The elements, in order.

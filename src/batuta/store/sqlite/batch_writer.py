@@ -64,6 +64,13 @@ class BatchWriter:
             )
         if batch.removed_task_runs:
             yield from self._many(SQL.remove_task_run, batch.removed_task_runs)
+            yield from self._many(SQL.drop_parts, batch.removed_task_runs)
+        if batch.dropped_parts:
+            yield from self._many(SQL.drop_parts, batch.dropped_parts)
+        if batch.parts:
+            yield from self._many(
+                SQL.put_part, ((*key, rows.encode(value)) for key, value in batch.parts.items())
+            )
         if batch.logs:
             first = self._last_log + 1
             self._last_log += len(batch.logs)

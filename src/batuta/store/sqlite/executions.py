@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Generator, Sequence
 from typing import Any
 
+import msgspec
+
 from batuta.errors import InvalidRequest
 from batuta.model.execution import Execution, TaskRun
 from batuta.model.flow import FlowKey
@@ -39,6 +41,13 @@ class SqliteExecutions:
             return [rows.decode_task_run(body) for (body,) in first]
         [[every]] = await self._access.readers.all(SQL.task_runs, (execution_id,))
         return rows.decode_task_runs(every)
+
+    async def parts(self, execution_id: str) -> dict[tuple[int, str], Any]:
+        """What its task runs keep beside their rows, by ordinal and name, in this order."""
+        return {
+            (ordinal, name): msgspec.json.decode(body)
+            for ordinal, name, body in await self._access.readers.all(SQL.parts, (execution_id,))
+        }
 
     async def search(self, search: Search) -> Page[Execution]:
         """Executions, newest start first unless ordered otherwise."""
@@ -88,7 +97,7 @@ class SqliteExecutions:
 
     async def delete(self, execution_ids: Sequence[str], *, logs: bool = True, metrics: bool = True) -> int:
         """Remove executions and what belongs to them."""
-        tables = ["task_runs", "jobs", "timers", "events"]
+        tables = ["task_runs", "task_run_parts", "jobs", "timers", "events"]
         tables += ["logs"] if logs else []
         tables += ["metrics"] if metrics else []
         db = self._access.db

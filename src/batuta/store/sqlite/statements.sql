@@ -36,6 +36,19 @@ ON CONFLICT (execution_id, ordinal) DO UPDATE SET task_id = excluded.task_id, bo
 -- A task run that a restart took back.
 DELETE FROM task_runs WHERE execution_id = ? AND ordinal = ?;
 
+-- name: put_part
+-- Something that a task run keeps beside its row.
+INSERT INTO task_run_parts (execution_id, ordinal, name, body) VALUES (?, ?, ?, ?)
+ON CONFLICT (execution_id, ordinal, name) DO UPDATE SET body = excluded.body;
+
+-- name: drop_parts
+-- All that a task run keeps beside its row.
+DELETE FROM task_run_parts WHERE execution_id = ? AND ordinal = ?;
+
+-- name: parts
+-- What the task runs of an execution keep beside their rows.
+SELECT ordinal, name, body FROM task_run_parts WHERE execution_id = ? ORDER BY ordinal, name;
+
 -- name: add_log
 -- A log line. The id is given, so that ids never run backwards while the program lives.
 INSERT INTO logs (id, execution_id, at, severity, message, namespace, flow_id, task_id, task_run_id, attempt,
