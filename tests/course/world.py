@@ -27,7 +27,7 @@ class Downloads(SimpleHTTPRequestHandler):
     """`/green/green_tripdata_2019-01.csv.gz` and `/products`, from one flat folder."""
 
     def __init__(self, *arguments: Any, **more: Any) -> None:
-        super().__init__(*arguments, directory=str(FOLDER / "data"), **more)
+        super().__init__(*arguments, directory=str(FOLDER / "downloads"), **more)
 
     def translate_path(self, path: str) -> str:
         name = path.rpartition("/")[2]
@@ -87,7 +87,7 @@ class Month:
             "fare_amount",
             "trip_distance",
         ]
-        with gzip.open(FOLDER / "data" / f"{self.file}.gz", "rt") as lines:
+        with gzip.open(FOLDER / "downloads" / f"{self.file}.gz", "rt") as lines:
             return len({tuple(row[name] for name in names) for row in csv.DictReader(lines)})
 
 
