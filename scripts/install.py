@@ -17,6 +17,7 @@ ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 VENV = os.path.join(ROOT, ".venv")
 PYTHON = os.path.join(VENV, "bin", "python")
 PROGRAMS_OF_TESTS = {
+    "dockerd": "docker.io",
     "initdb": "postgresql",
     "mariadbd": "mariadb-server",
     "mosquitto": "mosquitto",
