@@ -207,9 +207,15 @@ async def _packed(folder: Path) -> AsyncIterator[bytes]:
 def _pack(folder: Path) -> IO[bytes]:
     file: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 - closed by whoever reads it
     with tarfile.open(fileobj=file, mode="w") as archive:
-        archive.add(folder, str(folder).lstrip("/"))
+        archive.add(folder, str(folder).lstrip("/"), filter=_open_to_all)
     file.seek(0)
     return file
+
+
+def _open_to_all(member: tarfile.TarInfo) -> tarfile.TarInfo:
+    """Whoever the container runs as may read and change its own copy of the files."""
+    member.mode |= 0o777 if member.isdir() or member.mode & 0o111 else 0o666
+    return member
 
 
 def _unpacked(archive: Path, folder: Path) -> None:
