@@ -89,6 +89,8 @@ class Answers(BaseHTTPRequestHandler):
                 self.pull(f"{query['fromImage']}:{query['tag']}")
             case "POST", ["containers", "create"]:
                 self.create(json.loads(body))
+            case "GET", ["containers", "json"]:
+                self.answer(content=b"[]")
             case method, ["containers", name, *rest]:
                 self.container(method, self.server.containers[name], rest, query, body)
 
@@ -108,6 +110,7 @@ class Answers(BaseHTTPRequestHandler):
         root.mkdir()
         self.server.created.append(options)
         self.server.containers[name] = {"name": name, "root": root, "options": options, "process": None}
+        self.server.containers[name]["started"] = threading.Event()
         self.answer(201, {"Id": name})
 
     def container(
@@ -133,9 +136,10 @@ class Answers(BaseHTTPRequestHandler):
                     stdout=subprocess.PIPE,
                     stderr=subprocess.PIPE,
                 )
+                container["started"].set()
                 self.answer(204)
-            case "GET", ["logs"]:
-                self.logs(container["process"])
+            case "POST", ["attach"]:
+                self.attach(container)
             case "POST", ["wait"]:
                 self.answer(content={"StatusCode": container["process"].wait()})
             case "POST", ["kill" | "stop"]:
@@ -146,12 +150,13 @@ class Answers(BaseHTTPRequestHandler):
                 self.server.removed.append(container["name"])
                 self.answer(204)
 
-    def logs(self, process: subprocess.Popen[bytes]) -> None:
+    def attach(self, container: dict[str, Any]) -> None:
         self.send_response(200)
         self.send_header("Connection", "close")
         self.end_headers()
+        self.wfile.flush()
         self.close_connection = True
-        for number, pipe in ((1, process.stdout), (2, process.stderr)):
-            assert pipe is not None
+        container["started"].wait()
+        for number, pipe in ((1, container["process"].stdout), (2, container["process"].stderr)):
             while piece := pipe.read1(7):
                 self.wfile.write(bytes([number, 0, 0, 0]) + len(piece).to_bytes(4, "big") + piece)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Callable
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -13,8 +14,9 @@ from zipfile import ZipFile
 import pytest
 
 from batuta.model.state import State
+from tests.journeys.processes import serving
 from tests.support.services.docker import docker, why_not
-from tests.support.workshop import Workshop
+from tests.support.workshop import Workshop, workshop
 
 RUNNER = "io.kestra.plugin.scripts.runner.docker.Docker"
 REASON = why_not()
@@ -75,6 +77,23 @@ async def until_running(engine, count: int = 1) -> list[dict]:
     return found
 
 
+def wait_for(holds: Callable[[], object]) -> None:
+    until = time.monotonic() + 60
+    while not holds():
+        assert time.monotonic() < until
+        time.sleep(0.05)
+
+
+def running_container(engine) -> str:
+    wait_for(lambda: [each for each in engine.containers() if each["State"] == "running"])
+    return engine.containers()[0]["Id"]
+
+
+def ended(server, execution: str) -> bool:
+    state = server.api.get(f"executions/{execution}").json()["state"]["current"]
+    return state in ("SUCCESS", "FAILED", "KILLED")
+
+
 async def test_files_go_in_output_comes_out_and_files_come_back(containers, engine):
     outcome = await containers.run(
         "cat in.txt; echo; echo bad >&2; pwd; echo $WORKING_DIR",
@@ -89,7 +108,8 @@ async def test_files_go_in_output_comes_out_and_files_come_back(containers, engi
     said = await containers.lines()
     assert "ERROR bad" in said
     told = [line.removeprefix("INFO ") for line in said if line.startswith("INFO ")]
-    assert (told[0], told[1], told[-1]) == ("hello", told[2], "no end of line")
+    assert sorted(told) == sorted(["hello", "no end of line", *[each for each in told if each[0] == "/"]])
+    assert len(told) == 4
     assert outcome.outputs["vars"] == {"a": 1}
     assert len(outcome.outputs["taskRunner"]["containerId"]) == 64
     assert await containers.shop.content(outcome.outputs["outputFiles"]["sub/deep/out.txt"]) == b"hi\n"
@@ -208,14 +228,73 @@ async def test_the_network_of_the_host(containers, tmp_path: Path):
     assert await containers.lines() == ["INFO from the host"]
 
 
-async def test_volumes_are_ignored_unless_the_operator_allows_them(containers, tmp_path: Path):
-    outcome = await containers.run(
-        "ls /outside || echo not there",
-        runner={"volumes": [f"{tmp_path}:/outside"]},
-    )
+async def test_a_volume_that_the_operator_has_not_opened_is_left_out(containers):
+    outcome = await containers.run("ls /outside || echo not there", runner={"volumes": ["/etc:/outside"]})
 
     assert outcome.state is State.SUCCESS
-    assert "INFO not there" in await containers.lines()
+    said = await containers.lines()
+    assert said[0].startswith("WARN The volume `/etc:/outside` is left out: `/etc` may not be used")
+    assert "INFO not there" in said
+
+
+async def test_a_volume_that_the_operator_has_opened_is_mounted(engine, tmp_path: Path):
+    folder = tmp_path / "opened"
+    folder.mkdir()
+    (folder / "word").write_text("from outside")
+
+    async with workshop(tmp_path / "data", local_paths=str(folder)) as shop:
+        containers = Containers(shop, engine.host)
+        runner = {"volumes": [f"{folder}:/outside:ro", "/etc:/other"]}
+        outcome = await containers.run("cat /outside/word; touch /outside/x || ls /other", runner=runner)
+        said = await containers.lines()
+
+    assert outcome.state is State.FAILED
+    assert "INFO from outside" in said, said
+    assert any("Read-only file system" in line for line in said)
+
+
+PATIENT = """
+id: patient
+namespace: company.team
+tasks:
+  - id: wait
+    type: io.kestra.plugin.scripts.shell.Commands
+    taskRunner:
+      type: {runner}
+      host: {host}
+    outputFiles: [out.txt]
+    commands:
+      - echo begun
+      - while [ -e /root ]; do sleep 0.1; done
+      - echo kept > out.txt
+      - |
+        printf '::{{"outputs":{{"a":1}}}}::'
+"""
+
+
+def test_a_container_outlives_its_server_and_the_next_one_goes_on_with_it(engine, tmp_path: Path):
+    flows = tmp_path / "flows"
+    flows.mkdir()
+    (flows / "patient.yaml").write_text(PATIENT.format(runner=RUNNER, host=engine.host))
+    with serving(tmp_path / "data", "--flow-path", flows) as first:
+        execution = first.api.post("executions/company.team/patient", files={"none": (None, "")}).json()["id"]
+        container = running_container(engine)
+        first.process.kill()
+        first.process.wait()
+
+    with serving(tmp_path / "data") as second:
+        wait_for(lambda: "Goes on with" in second.api.get(f"logs/{execution}/download").text)
+        engine.execute(container, "mv", "/root", "/gone")
+        wait_for(lambda: ended(second, execution))
+        log = second.api.get(f"logs/{execution}/download").text
+        (run,) = second.api.get(f"executions/{execution}").json()["taskRunList"]
+
+    assert run["state"]["current"] == "SUCCESS"
+    assert run["outputs"]["taskRunner"]["containerId"] == container
+    assert run["outputs"]["vars"] == {"a": 1}
+    assert "begun" in log
+    assert list(run["outputs"]["outputFiles"]) == ["out.txt"]
+    assert engine.containers() == []
 
 
 async def test_files_by_a_mounted_folder(containers):

@@ -88,6 +88,12 @@ class Docker:
         found: dict[str, Any] = self.api.get(f"/containers/{container}/json").json()
         return found
 
+    def execute(self, container: str, *words: str) -> None:
+        """Run a program in a running container, to its end."""
+        asked = {"Cmd": words, "AttachStdout": True}
+        made = self.api.post(f"/containers/{container}/exec", json=asked).raise_for_status().json()
+        self.api.post(f"/exec/{made['Id']}/start", json={}).raise_for_status()
+
     def remove_containers(self) -> None:
         """Take all away."""
         for each in self.containers():

@@ -28,7 +28,10 @@ _MOST_LINE_BYTES = 8 * 1024 * 1024
 
 
 async def run_in_container(docker: Docker, ctx: RunContext, command: Command) -> RunnerResult:
-    """Run a command in a container of its own; the container is gone when this returns or is cancelled."""
+    """Run a command in a container of its own; the container is gone when this returns or is cancelled.
+
+    A container that a lost worker has left behind for the task run is taken over, unless `resume` says no.
+    """
     image = command.container_image
     if not image:
         raise TaskError("the Docker runner needs the `containerImage` property")
@@ -36,34 +39,63 @@ async def run_in_container(docker: Docker, ctx: RunContext, command: Command) ->
     try:
         async with engine:
             await engine.ping()
-            await _ensure_image(docker, engine, image, ctx)
-            container = await engine.create(options(docker, ctx, command, image))
+            container = await _left_behind(docker, engine, ctx) if docker.wait else None
+            resumed = container is not None
+            if container is None:
+                await _ensure_image(docker, engine, image, ctx)
+                container = await engine.create(options(docker, ctx, command, image))
             try:
-                return await _run(docker, engine, container, ctx, command)
+                return await _run(docker, engine, container, command, resumed=resumed)
             finally:
                 if docker.wait:
                     await asyncio.shield(_end(docker, engine, container))
     except EngineAway as away:
         raise TaskError(
-            f"no Docker engine answers at {away.where}",
+            f"no Docker engine answers at {away.where}" + (f": {away.why}" if away.refused else ""),
             mend="mount the engine's socket into the worker, set `host`, or use the task runner "
             "io.kestra.plugin.core.runner.Process",
         ) from None
 
 
+async def _left_behind(docker: Docker, engine: Engine, ctx: RunContext) -> str | None:
+    """The container that a worker has started for this task run before it was lost.
+
+    One that has ended counts only where we would have removed it, had we seen its end.
+    """
+    who = ctx.identity
+    labels = _labels({"execution-id": who.execution_id, "taskrun-id": who.task_run_id})
+    for container, state in await engine.labelled(labels):
+        if state not in ("created", "running") and not docker.delete:
+            continue
+        if docker.resume and state != "created":
+            ctx.log.info(f"Goes on with the container {container[:12]} of a lost worker")
+            return container
+        await engine.remove(container)
+    return None
+
+
 async def _run(
-    docker: Docker, engine: Engine, container: str, ctx: RunContext, command: Command
+    docker: Docker, engine: Engine, container: str, command: Command, *, resumed: bool
 ) -> RunnerResult:
     details = {"containerId": container}
     folder = str(command.folder)
-    if not _mounts(docker):
-        await engine.put_archive(container, "/", _packed(command.folder))
-    await engine.start(container)
-    if not docker.wait:
-        return RunnerResult(exit_code=0, details=details)
-    await _listen(engine, container, command)
+    said = _Lines(command)
+    if resumed:
+        folder = await engine.working_dir(container)
+        await _listen_again(engine, container, said)
+    else:
+        if not _mounts(docker):
+            await engine.put_archive(container, "/", _packed(command.folder))
+        if not docker.wait:
+            await engine.start(container)
+            return RunnerResult(exit_code=0, details=details)
+        async with engine.attach(container) as pieces:
+            await engine.start(container)
+            async for stream, piece in pieces:
+                said.add(stream, piece)
+    said.end()
     code = await engine.wait(container)
-    if not _mounts(docker) and (command.output_files or command.output_dir):
+    if (resumed or not _mounts(docker)) and (command.output_files or command.output_dir):
         with tempfile.TemporaryDirectory() as scratch:
             archive = Path(scratch) / "files.tar"
             if await engine.get_archive(container, folder, archive):
@@ -71,19 +103,42 @@ async def _run(
     return RunnerResult(exit_code=code, details=details)
 
 
-async def _listen(engine: Engine, container: str, command: Command) -> None:
-    waiting = {1: b"", 2: b""}
-    says: dict[int, Callable[[str], None]] = {1: command.on_stdout, 2: command.on_stderr}
-    async for stream, piece in engine.logs(container):
-        if stream not in waiting:
-            continue
-        *lines, rest = (waiting[stream] + piece).split(b"\n")
-        waiting[stream] = rest[:_MOST_LINE_BYTES]
+async def _listen_again(engine: Engine, container: str, said: _Lines) -> None:
+    """All that a container says, from its beginning. The log may end early, so its end is read once more."""
+    heard = {1: 0, 2: 0}
+    for follow in (True, False):
+        before = {1: 0, 2: 0}
+        async with engine.logs(container, follow=follow) as pieces:
+            async for stream, piece in pieces:
+                known = heard[stream] - before[stream]
+                before[stream] += len(piece)
+                if known < len(piece):
+                    said.add(stream, piece[max(known, 0) :])
+        heard = before
+        await engine.wait(container)
+
+
+class _Lines:
+    """Makes lines of pieces."""
+
+    def __init__(self, command: Command) -> None:
+        self._waiting = {1: b"", 2: b""}
+        self._says: dict[int, Callable[[str], None]] = {1: command.on_stdout, 2: command.on_stderr}
+
+    def add(self, stream: int, piece: bytes) -> None:
+        """Tell the lines that a piece completes."""
+        if stream not in self._waiting:
+            return
+        *lines, rest = (self._waiting[stream] + piece).split(b"\n")
+        self._waiting[stream] = rest[:_MOST_LINE_BYTES]
         for line in lines:
-            says[stream](line.decode("utf-8", "replace").removesuffix("\r"))
-    for stream, rest in waiting.items():
-        if rest:
-            says[stream](rest.decode("utf-8", "replace"))
+            self._says[stream](line.decode("utf-8", "replace").removesuffix("\r"))
+
+    def end(self) -> None:
+        """Tell the lines that have no end."""
+        for stream, rest in self._waiting.items():
+            if rest:
+                self._says[stream](rest.decode("utf-8", "replace"))
 
 
 async def _ensure_image(docker: Docker, engine: Engine, image: str, ctx: RunContext) -> None:
@@ -118,8 +173,11 @@ def options(docker: Docker, ctx: RunContext, command: Command, image: str) -> di
         "taskrun-attempt": str(who.attempt),
     }
     host: dict[str, Any] = {"ExtraHosts": docker.extra_hosts or [_HOST_GATEWAY]}
+    binds = _volumes(docker, ctx)
     if _mounts(docker):
-        host["Binds"] = [f"{command.folder}:{command.folder}"]
+        binds.append(f"{command.folder}:{command.folder}")
+    if binds:
+        host["Binds"] = binds
     if docker.network_mode:
         host["NetworkMode"] = docker.network_mode
         if docker.network_mode == "host" and not docker.extra_hosts:
@@ -152,7 +210,7 @@ def options(docker: Docker, ctx: RunContext, command: Command, image: str) -> di
         "Cmd": command.argv,
         "Env": [f"{name}={value}" for name, value in command.env.items()],
         "WorkingDir": str(command.folder),
-        "Labels": {f"kestra.io/{name}": value[:_MOST_LABEL_CHARACTERS] for name, value in labels.items()},
+        "Labels": _labels(labels),
         "HostConfig": host,
     }
     if docker.entry_point:
@@ -160,6 +218,23 @@ def options(docker: Docker, ctx: RunContext, command: Command, image: str) -> di
     if docker.user:
         body["User"] = docker.user
     return body
+
+
+def _labels(labels: dict[str, str]) -> dict[str, str]:
+    return {f"kestra.io/{name}": value[:_MOST_LABEL_CHARACTERS] for name, value in labels.items()}
+
+
+def _volumes(docker: Docker, ctx: RunContext) -> list[str]:
+    """The `volumes` below folders that the operator has opened to flows; the log names the others."""
+    allowed = []
+    for volume in docker.volumes:
+        try:
+            ctx.files.on_machine(volume.partition(":")[0])
+        except TaskError as error:
+            ctx.log.warn(f"The volume `{volume}` is left out: {error.what}; {error.mend}")
+        else:
+            allowed.append(volume)
+    return allowed
 
 
 def size(text: str) -> int:
@@ -219,10 +294,11 @@ def _open_to_all(member: tarfile.TarInfo) -> tarfile.TarInfo:
 
 
 def _unpacked(archive: Path, folder: Path) -> None:
-    """Unpack an archive whose first folder is named as `folder` beside it."""
+    """Unpack an archive of one folder into another folder, whatever the first is called."""
     with tarfile.open(archive) as source:
         for member in source:
-            place = (folder.parent / member.name).resolve()
+            _, _, within = member.name.partition("/")
+            place = (folder / within).resolve()
             if not is_inside(folder, place):
                 continue
             if member.isdir():

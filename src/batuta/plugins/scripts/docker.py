@@ -95,7 +95,13 @@ class Docker(TaskRunner):
     extra_hosts: Annotated[list[str], Meta(description="More lines of the hosts file, `name:address`.")] = []
     network_mode: Annotated[str | None, Meta(description="Network of the container, such as `host`.")] = None
     port_bindings: Annotated[list[str], Meta(description="Ports to publish, `host:container`.")] = []
-    volumes: Annotated[list[str], Meta(description="Ignored: flows may not mount folders of the host.")] = []
+    volumes: Annotated[
+        list[str],
+        Meta(
+            description="Folders of the host to mount, `folder:place` or `folder:place:ro`: those below the "
+            "folders that the setting `local_paths` opens to flows; others are left out."
+        ),
+    ] = []
     cpu: Annotated[Cpu | None, Meta(description="Limits on processors.")] = None
     memory: Annotated[Memory | None, Meta(description="Limits on memory.")] = None
     shm_size: Annotated[str | None, Meta(description="Size of /dev/shm.")] = None
@@ -109,7 +115,10 @@ class Docker(TaskRunner):
     kill_grace_period: Annotated[timedelta, Meta(description="Time to end by itself when killed.")] = (
         timedelta()
     )
-    resume: Annotated[bool, Meta(description="Accepted; a lost attempt begins anew.")] = True
+    resume: Annotated[
+        bool,
+        Meta(description="Go on with the container of a lost worker; otherwise it is removed."),
+    ] = True
 
     async def why_not(self, image: str) -> str | None:
         """Why a script cannot run in a container here, or None when it can."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import os
 from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
@@ -28,6 +29,9 @@ class EngineAway(Exception):
     def __init__(self, where: str, why: str) -> None:
         super().__init__(f"no Docker engine answers at {where}: {why}")
         self.where = where
+        self.why = why
+        self.refused = "denied" in why
+        """There is an engine, which this user may not use."""
 
 
 class Engine:
@@ -112,25 +116,50 @@ class Engine:
         identity: str = answer.json()["Id"]
         return identity
 
+    async def labelled(self, labels: dict[str, str]) -> list[tuple[str, str]]:
+        """Containers that carry all of some labels, the newest first, each with its state."""
+        wanted = {"label": [f"{name}={value}" for name, value in labels.items()]}
+        parameters = {"all": "true", "filters": msgspec.json.encode(wanted).decode()}
+        answer = await self._checked("GET", "/containers/json", params=parameters)
+        return [(each["Id"], each["State"]) for each in answer.json()]
+
+    async def working_dir(self, container: str) -> str:
+        """The folder in which a container's program runs."""
+        answer = await self._checked("GET", f"/containers/{container}/json")
+        folder: str = answer.json()["Config"]["WorkingDir"]
+        return folder
+
     async def start(self, container: str) -> None:
         """Start a container."""
         await self._checked("POST", f"/containers/{container}/start")
 
-    async def logs(self, container: str) -> AsyncIterator[tuple[int, bytes]]:
-        """Output as it comes, as pieces of stream 1 (stdout) and 2 (stderr), until the container ends."""
-        parameters = {"follow": "true", "stdout": "true", "stderr": "true"}
-        async with self._open().stream(
-            "GET", f"{_API}/containers/{container}/logs", params=parameters
-        ) as answer:
-            waiting = b""
-            async for chunk in answer.aiter_raw():
-                waiting += chunk
-                while len(waiting) >= 8:
-                    size = int.from_bytes(waiting[4:8], "big")
-                    if len(waiting) < 8 + size:
-                        break
-                    yield waiting[0], waiting[8 : 8 + size]
-                    waiting = waiting[8 + size :]
+    @asynccontextmanager
+    async def attach(self, container: str) -> AsyncIterator[AsyncIterator[tuple[int, bytes]]]:
+        """What a container is going to say, as pieces of stream 1 (stdout) and 2 (stderr), until it ends.
+
+        Open it before the container starts. Unlike the log, which an engine may end before the last piece of
+        a line without an end, this is all of it; and it is there whatever the engine does with logs.
+        """
+        async with self._pieces("POST", f"/containers/{container}/attach", stream="true") as pieces:
+            yield pieces
+
+    @asynccontextmanager
+    async def logs(self, container: str, *, follow: bool) -> AsyncIterator[AsyncIterator[tuple[int, bytes]]]:
+        """What a container has said so far; with `follow` and then what it says, until it ends."""
+        asked = {"follow": "true"} if follow else {}
+        async with self._pieces("GET", f"/containers/{container}/logs", **asked) as pieces:
+            yield pieces
+
+    @asynccontextmanager
+    async def _pieces(
+        self, method: str, path: str, **parameters: str
+    ) -> AsyncIterator[AsyncIterator[tuple[int, bytes]]]:
+        parameters |= {"stdout": "true", "stderr": "true"}
+        async with self._open().stream(method, _API + path, params=parameters) as answer:
+            if answer.status_code != 200:
+                await answer.aread()
+                raise TaskError(f"the Docker engine refused `{method} {path}`: {reason(answer)}")
+            yield _pieces_of(answer)
 
     async def wait(self, container: str) -> int:
         """The exit code, when the container has ended."""
@@ -179,6 +208,19 @@ class Engine:
     def _open(self) -> httpx.AsyncClient:
         assert self._client is not None, "use `async with`"
         return self._client
+
+
+async def _pieces_of(answer: httpx.Response) -> AsyncIterator[tuple[int, bytes]]:
+    """Each piece has a head of eight bytes: the stream, three zeros, and the length."""
+    waiting = b""
+    async for chunk in answer.aiter_raw():
+        waiting += chunk
+        while len(waiting) >= 8:
+            size = int.from_bytes(waiting[4:8], "big")
+            if len(waiting) < 8 + size:
+                break
+            yield waiting[0], waiting[8 : 8 + size]
+            waiting = waiting[8 + size :]
 
 
 def _may_answer(where: str) -> bool:
