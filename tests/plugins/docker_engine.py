@@ -27,6 +27,8 @@ class Engine(ThreadingHTTPServer):
         self.created: list[dict[str, Any]] = []
         self.removed: list[str] = []
         self.logins: list[str | None] = []
+        self.failures = 0
+        """How many more pulls fail, as when a registry is away."""
         super().__init__(str(socket), Answers)
 
     def server_bind(self) -> None:
@@ -98,6 +100,10 @@ class Answers(BaseHTTPRequestHandler):
 
     def pull(self, image: str) -> None:
         self.server.logins.append(self.headers.get("X-Registry-Auth"))
+        if self.server.failures:
+            self.server.failures -= 1
+            self.answer(500, {"message": "Get https://private.test/v2/: i/o timeout"})
+            return
         if image not in self.server.registry:
             self.answer(404, {"message": f"pull access denied for {image}"})
             return

@@ -12,8 +12,10 @@ import pytest
 from batuta.errors import TaskError
 from batuta.model.state import State
 from batuta.model.task import LogLevel
+from batuta.plugins.scripts import container
 from batuta.plugins.scripts.container import size
 from batuta.plugins.scripts.docker import registry_of
+from batuta.plugins.scripts.engine import name_and_tag
 from tests.plugins.docker_engine import Engine
 
 
@@ -118,6 +120,18 @@ async def test_an_image_that_cannot_be_pulled_fails_with_the_engines_words(shop,
     assert "the image `nobody/has:it` cannot be pulled: pull access denied" in (await shop.log())[0]
 
 
+async def test_a_registry_that_fails_for_a_moment_is_asked_again(shop, engine, monkeypatch):
+    monkeypatch.setattr(container, "_PULL_PAUSES_SECONDS", (0.0, 0.0))
+    engine.failures = 2
+
+    outcome = await shop.run(commands(engine, "true", containerImage="private.test/tool:1"))
+
+    assert outcome.state is State.SUCCESS, await shop.log()
+    assert len(engine.logins) == 3
+    told = [line for line in await shop.log() if "the next try" in line]
+    assert len(told) == 2
+
+
 async def test_a_missing_image_that_may_not_be_pulled_fails(shop, engine):
     outcome = await shop.run(
         commands(engine, "true", runner={"pullPolicy": "NEVER"}, containerImage="private.test/tool:1")
@@ -199,6 +213,21 @@ async def test_the_older_form_of_docker_options(shop, engine):
 @pytest.mark.parametrize(("text", "count"), [("512MB", 2**29), ("1g", 2**30), ("64 kb", 65_536), ("7", 7)])
 def test_sizes(text, count):
     assert size(text) == count
+
+
+@pytest.mark.parametrize(
+    ("image", "parts"),
+    [
+        ("ubuntu", ("ubuntu", "latest")),
+        ("python:slim", ("python", "slim")),
+        ("host:5000/x", ("host:5000/x", "latest")),
+        ("host:5000/x:1", ("host:5000/x", "1")),
+        ("a/b@sha256:12", ("a/b", "sha256:12")),
+        ("a/b:1@sha256:12", ("a/b:1", "sha256:12")),
+    ],
+)
+def test_name_and_tag_of_an_image(image, parts):
+    assert name_and_tag(image) == parts
 
 
 def test_a_size_that_is_none():

@@ -14,7 +14,7 @@ from batuta.errors import TaskError
 from batuta.paths import is_inside
 from batuta.plugin.context import RunContext
 from batuta.plugin.runner import Command, RunnerResult
-from batuta.plugins.scripts.engine import Engine, EngineAway
+from batuta.plugins.scripts.engine import Engine, EngineAway, PullFailed
 
 if TYPE_CHECKING:
     from batuta.plugins.scripts.docker import Docker
@@ -25,6 +25,8 @@ _MOST_LABEL_CHARACTERS = 63
 _HOST_GATEWAY = "host.docker.internal:host-gateway"
 _CHUNK_BYTES = 262_144
 _MOST_LINE_BYTES = 8 * 1024 * 1024
+_PULL_PAUSES_SECONDS = (1.0, 2.0)
+"""Before the second and the third try to pull an image."""
 
 
 async def run_in_container(docker: Docker, ctx: RunContext, command: Command) -> RunnerResult:
@@ -152,7 +154,15 @@ async def _ensure_image(docker: Docker, engine: Engine, image: str, ctx: RunCont
             f"the Docker engine has no image `{image}`, and `pullPolicy` is NEVER",
             mend=f"run `docker pull {image}`, or set `pullPolicy: IF_NOT_PRESENT`",
         )
-    await engine.pull(image, docker.authorization(image), ctx.log.debug)
+    login = docker.authorization(image)
+    for pause in (*_PULL_PAUSES_SECONDS, None):
+        try:
+            return await engine.pull(image, login, ctx.log.debug)
+        except PullFailed as failed:
+            if pause is None or not failed.passing:
+                raise
+            ctx.log.debug(f"{failed.what}; the next try is in {pause:g} s")
+            await asyncio.sleep(pause)
 
 
 async def _end(docker: Docker, engine: Engine, container: str) -> None:

@@ -34,6 +34,15 @@ class EngineAway(Exception):
         """There is an engine, which this user may not use."""
 
 
+class PullFailed(TaskError):
+    """An image could not be had."""
+
+    def __init__(self, image: str, why: str, *, passing: bool) -> None:
+        super().__init__(f"the image `{image}` cannot be pulled: {why}")
+        self.passing = passing
+        """Another try may help: the registry was not reached, or has not answered as it should."""
+
+
 class Engine:
     """One connection to an engine."""
 
@@ -89,10 +98,12 @@ class Engine:
         login: dict[str, Any] | None = None,
         on_progress: Callable[[str], None] | None = None,
     ) -> None:
-        """Get an image from its registry."""
-        name, _, tag = image.rpartition(":")
-        if not name or "/" in tag:
-            name, tag = image, "latest"
+        """Get an image from its registry.
+
+        Raises:
+            PullFailed: the engine could not get it.
+        """
+        name, tag = name_and_tag(image)
         headers = {}
         if login is not None:
             headers["X-Registry-Auth"] = base64.urlsafe_b64encode(msgspec.json.encode(login)).decode()
@@ -102,11 +113,11 @@ class Engine:
         ) as answer:
             if answer.status_code != 200:
                 await answer.aread()
-                raise TaskError(f"the image `{image}` cannot be pulled: {reason(answer)}")
+                raise PullFailed(image, reason(answer), passing=answer.status_code >= 500)
             async for line in answer.aiter_lines():
                 progress = msgspec.json.decode(line, type=dict[str, Any]) if line.strip() else {}
                 if "error" in progress:
-                    raise TaskError(f"the image `{image}` cannot be pulled: {progress['error']}")
+                    raise PullFailed(image, progress["error"], passing=True)
                 if on_progress is not None and progress.get("status") and "progress" not in progress:
                     on_progress(f"{progress.get('id', image)}: {progress['status']}")
 
@@ -231,6 +242,15 @@ def default_host() -> str:
     """The socket that exists; the usual one when none does."""
     found = next((path for path in DEFAULT_SOCKETS if Path(path).exists()), DEFAULT_SOCKETS[0])
     return f"unix://{found}"
+
+
+def name_and_tag(image: str) -> tuple[str, str]:
+    """The name of an image, and its tag or digest; `latest` when it has none."""
+    name, at, digest = image.partition("@")
+    if at:
+        return name, digest
+    name, _, tag = image.rpartition(":")
+    return (name, tag) if name and "/" not in tag else (image, "latest")
 
 
 def reason(answer: httpx.Response) -> str:
