@@ -26,9 +26,11 @@ def test_the_tenant_leaves_the_path(asked: str, routed: str | None):
 
 
 async def test_segments_are_decoded_once(api: Api):
-    missing = await api.call("GET", "/namespaces/company%2Eteam/kv/a%252Fb", expect=404)
+    missing = await api.call("GET", "/namespaces/company%2Eteam/kv/none", expect=404)
+    twice = await api.call("GET", "/executions/a%252Fb", expect=404)
 
-    assert "No value found for key 'a%2Fb' in namespace 'company.team'" in missing["message"]
+    assert "No value found for key 'none' in namespace 'company.team'" in missing["message"]
+    assert "`a%2Fb`" in twice["message"]
     slash = await api.call("GET", "/executions/a%2Fb", expect=404)
     assert "`a/b`" in slash["message"]
 

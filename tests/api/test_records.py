@@ -73,6 +73,7 @@ async def test_metrics(hello: Api):
         ('{"a":[1,2]}', "JSON", {"a": [1, 2]}),
         ("2024-05-01", "DATE", "2024-05-01"),
         ("2024-05-01T10:00:00+02:00", "DATETIME", "2024-05-01T08:00:00Z"),
+        ('"2024-05-01"', "STRING", "2024-05-01"),
         ('"PT1H"', "DURATION", "PT1H"),
         ("{a: 1, b: [x]}", "JSON", {"a": 1, "b": ["x"]}),
         ("{ not closed", "STRING", "{ not closed"),
@@ -102,9 +103,12 @@ async def test_a_life_time_travels_in_a_header_or_in_the_query(api: Api):
 
 async def test_keys_that_are_none_or_missing(api: Api):
     refused = await api.call("PUT", f"{KV}/bad%20key", content="1", expect=422)
+    looked_up = await api.call("GET", f"{KV}/bad%20key", expect=422)
+    deleted = await api.call("DELETE", f"{KV}/bad%20key", expect=422)
     missing = await api.call("GET", f"{KV}/none", expect=404)
 
-    assert "Key must start with an alphanumeric character" in refused["message"]
+    for answer in (refused, looked_up, deleted):
+        assert "Key must start with an alphanumeric character" in answer["message"]
     assert "No value found for key 'none' in namespace 'company.team'" in missing["message"]
 
 

@@ -102,6 +102,14 @@ async def test_inputs_see_the_outputs_of_the_other_flow(town, listening):
     assert execution.inputs == {"rows": 3}
 
 
+async def test_a_trigger_without_inputs_starts_a_flow_that_requires_some(town, listening):
+    await listening(LISTENER.replace(", defaults: 0", "") + AFTER_A)
+    await town.run_other("a")
+    [execution] = await town.until(town.executions)
+    assert execution.state.current is not State.FAILED
+    assert execution.inputs == {}
+
+
 async def test_inputs_that_cannot_be_rendered_start_nothing(town, listening):
     await listening(LISTENER + "    inputs: {rows: '{{ trigger.outputs.lines }}'}\n" + AFTER_A)
     await town.run_other("a", outputs={"rows": 3})

@@ -148,8 +148,10 @@ def _literal(text: str, kind: str | None) -> str:
 
     if kind is None:
         return text
-    if kind.upper() in ("STRING", "DURATION", "DATE", "DATETIME"):
+    if kind.upper() in ("STRING", "DURATION"):
         return json.dumps(text.strip() if kind.upper() != "STRING" else text)
+    if kind.upper() in ("DATE", "DATETIME"):
+        return text.strip()
     try:
         value = json.loads(text.strip().lower() if kind.upper() == "BOOLEAN" else text)
     except ValueError:

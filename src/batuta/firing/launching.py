@@ -15,7 +15,7 @@ from batuta.engine.rules import Check, CheckBehavior
 from batuta.engine.sealing import closed
 from batuta.engine.world import World
 from batuta.errors import BatutaError
-from batuta.firing.rules import Rule
+from batuta.firing.rules import Rule, kind_of
 from batuta.firing.scene import names_of, with_facts
 from batuta.lookups import Lookups
 from batuta.model.execution import Execution, ExecutionTrigger
@@ -24,6 +24,7 @@ from batuta.model.masking import Masker
 from batuta.model.records import LogLine
 from batuta.model.state import State
 from batuta.model.task import LogLevel
+from batuta.model.trigger import TriggerKind
 
 
 class Wish(msgspec.Struct, kw_only=True):
@@ -182,10 +183,11 @@ class Launcher:
                 rule.flow.inputs, given, names, facts, encrypt=self.world.encrypt, options=options
             ),
         )
-        if resolution.violations:
-            raise BatutaError(
-                "; ".join(f"{violation.path}: {violation.message}" for violation in resolution.violations)
-            )
+        # What only reacts and gives no inputs starts a flow that requires some; a task that reads one fails.
+        is_lenient = not given and kind_of(rule.definition) is not TriggerKind.SCHEDULE
+        violations = resolution.violations_of_given if is_lenient else resolution.violations
+        if violations:
+            raise BatutaError("; ".join(f"{each.path}: {each.message}" for each in violations))
         seen.extend(resolution.secrets)
         return dict(resolution.values)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -35,6 +35,8 @@ class ResolvedInput(msgspec.Struct, frozen=True, kw_only=True):
     enabled: bool = True
     is_default: bool = False
     errors: tuple[str, ...] = ()
+    is_missing: bool = False
+    """Its error is that it is required and was not given."""
     stored: Any = None
     """As the execution keeps it."""
 
@@ -57,9 +59,17 @@ class Resolution(msgspec.Struct, frozen=True):
     @property
     def violations(self) -> tuple[Violation, ...]:
         """All errors of all inputs."""
+        return self._violations(self.inputs)
+
+    @property
+    def violations_of_given(self) -> tuple[Violation, ...]:
+        """The errors but for those of inputs that are missing."""
+        return self._violations(each for each in self.inputs if not each.is_missing)
+
+    def _violations(self, inputs: Iterable[ResolvedInput]) -> tuple[Violation, ...]:
         return tuple(
             Violation(message=message, path=each.input.id, index_path=each.input.id, code="input.invalid")
-            for each in self.inputs
+            for each in inputs
             for message in each.errors
         )
 
@@ -193,7 +203,8 @@ class _Resolver:
 
     def _missing(self, declared: Input) -> ResolvedInput:
         if declared.required:
-            return ResolvedInput(input=declared, errors=(f"Missing required input:{declared.id}",))
+            message = f"Missing required input:{declared.id}"
+            return ResolvedInput(input=declared, errors=(message,), is_missing=True)
         self._plain[declared.id] = None
         return ResolvedInput(input=declared)
 

@@ -70,8 +70,19 @@ async def inherited(namespace: FromPath[str], site: GivenSite) -> list[Json]:
     return [records.kv_entry(entry) for entry in seen.values()]
 
 
+def _check(key: str) -> None:
+    if not _KEY.fullmatch(key):
+        raise InvalidRequest(
+            "Key must start with an alphanumeric character (uppercase or lowercase) and can contain"
+            " alphanumeric characters (uppercase or lowercase), dots (.), underscores (_), and hyphens"
+            " (-) only.",
+            where="key",
+        )
+
+
 async def _need(site: Site, namespace: str, key: str) -> KvEntry:
     site.guard.must(Action.READ, namespace)
+    _check(key)
     entry = await site.ports.store.kv.get(namespace, key)
     if entry is None:
         raise NotFound(f"No value found for key '{key}' in namespace '{namespace}'")
@@ -103,13 +114,7 @@ async def write(
         raise InvalidRequest(
             f"`{namespace}` is not a namespace", where="namespace", mend="lower-case words joined by dots"
         )
-    if not _KEY.fullmatch(key):
-        raise InvalidRequest(
-            "Key must start with an alphanumeric character (uppercase or lowercase) and can contain"
-            " alphanumeric characters (uppercase or lowercase), dots (.), underscores (_), and hyphens"
-            " (-) only.",
-            where="key",
-        )
+    _check(key)
     ttl = _life_time(query.of(request).text("ttl") or request.headers.get("ttl"))
     kind, value = typed(await forms.text(request, MOST_VALUE_BYTES))
     now = site.now()
@@ -143,7 +148,10 @@ def _life_time(text: str | None) -> timedelta | None:
 
 
 def typed(text: str) -> tuple[KvType, Any]:
-    """What a text means: a JSON literal, a bare date or duration, or text as it is."""
+    """What a text means: a JSON literal, a bare date, or text as it is; a duration needs no quotes.
+
+    A date in quotes is a text.
+    """
     stripped = text.strip()
     try:
         value = msgspec.json.decode(stripped)
@@ -158,7 +166,7 @@ def typed(text: str) -> tuple[KvType, Any]:
         case int() | float():
             return KvType.NUMBER, value
         case str():
-            return _kind_of_text(value)
+            return (KvType.DURATION if _DURATION.fullmatch(value) else KvType.STRING), value
         case _:
             return KvType.JSON, value
 
@@ -191,6 +199,7 @@ def _kind_of_text(text: str) -> tuple[KvType, Any]:
 async def remove(namespace: FromPath[str], key: FromPath[str], site: GivenSite) -> bool:
     """Remove a key; false when there was none."""
     site.guard.must(Action.DELETE, namespace)
+    _check(key)
     return await site.ports.store.kv.delete(namespace, key)
 
 

@@ -65,7 +65,7 @@ async def _called(
 async def _flow(site: Site, key: FlowKey) -> Flow:
     latest = await site.ports.store.flows.latest(key)
     if latest is None or latest.deleted:
-        raise NotFound("there is no such webhook")
+        raise NotFound("Webhook not found")
     stored = site.parsed(latest)
     if stored.flow is None:
         raise Conflict("the flow of the webhook is not valid", mend="mend the flow and save it")
@@ -100,7 +100,7 @@ async def _rule(site: Site, flow: Flow, given: str) -> Rule:
         if key and hmac.compare_digest(key.encode(), given.strip().encode()) and found is None:
             found = rule
     if found is None:
-        raise NotFound("there is no such webhook")
+        raise NotFound("Webhook not found")
     return found
 
 
