@@ -341,8 +341,9 @@ async def test_an_image_that_cannot_be_had_fails_with_the_engines_words(containe
         outcome = await containers.run(
             "true", runner={"pullPolicy": policy}, containerImage="localhost:1/no/such:1"
         )
-        (line,) = await containers.lines()
+        *tries, line = await containers.lines()
         assert outcome.state is State.FAILED
+        assert len(tries) == (0 if policy == "NEVER" else 2)
         if policy == "NEVER":
             assert "`pullPolicy` is NEVER" in line
         else:
