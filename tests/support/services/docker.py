@@ -104,7 +104,16 @@ class Docker:
         self.remove_containers()
         self.api.close()
         self.daemon.stop(signal.SIGTERM)
-        shutil.rmtree(self._folder, ignore_errors=True)
+        for place in _mounts_below(
+            self._folder
+        ):  # such as the network of the host, which the engine leaves behind
+            subprocess.run(["umount", place], check=False, capture_output=True)
+        shutil.rmtree(self._folder)
+
+
+def _mounts_below(folder: Path) -> list[str]:
+    places = [line.split()[1] for line in Path("/proc/self/mounts").read_text().splitlines()]
+    return [place for place in reversed(places) if place.startswith(f"{folder}/")]
 
 
 def why_not() -> str | None:
