@@ -77,3 +77,13 @@ def test_a_change_refuses_flat_parameters_and_finds_all_without_any():
         filters.criteria_of_change(Query(b"state=FAILED"), filters.EXECUTIONS, NOW)
 
     assert filters.criteria_of_change(Query(b"page=1"), filters.EXECUTIONS, NOW) == AllOf()
+
+
+def test_a_change_accepts_a_flat_parameter_that_repeats_a_filter():
+    flat, filter = "flowId=a", "filters[flowId][EQUALS]=a"
+
+    both = filters.criteria_of_change(Query(f"{flat}&{filter}".encode()), filters.TRIGGERS, NOW)
+
+    assert both == filters.criteria_of_change(Query(filter.encode()), filters.TRIGGERS, NOW)
+    with pytest.raises(filters.InvalidFilters, match="flowId"):
+        filters.criteria_of_change(Query(f"flowId=b&{filter}".encode()), filters.TRIGGERS, NOW)

@@ -155,9 +155,12 @@ def criteria(query: Query, allowed: frozenset[str], now: datetime) -> Criteria:
 
 
 def criteria_of_change(query: Query, allowed: frozenset[str], now: datetime) -> Criteria:
-    """The same for a request that changes what it finds; flat parameters are refused, not overlooked."""
-    for name, _ in query.pairs:
-        if name in _FLAT_NAMES:
+    """The same for a request that changes what it finds; flat parameters are refused, not overlooked.
+
+    One that repeats what a filter says is fine: clients of servers of both generations send both.
+    """
+    for name, value in query.pairs:
+        if name in _FLAT_NAMES and (f"filters[{name}][EQUALS]", value) not in query.pairs:
             raise InvalidFilters(
                 [f"'{name}' is not a supported query parameter here, use filters[{name}][EQUALS]=<value>"]
             )
