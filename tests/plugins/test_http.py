@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import subprocess
 import sys
 import threading
 from contextlib import contextmanager
@@ -422,3 +423,24 @@ async def test_a_proxy_that_needs_a_library_says_which_one(shop, monkeypatch):
         "ERROR `a SOCKS proxy` needs an optional library that is not installed\n"
         "  fix: run `pip install 'batuta[socks]'`"
     ]
+
+
+def test_several_tasks_may_be_the_first_to_need_the_library():
+    program = """
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from threading import Barrier
+
+from batuta.plugins.core.http.calling import library
+
+start = Barrier(8)
+sys.setswitchinterval(1e-6)
+
+def ask(number):
+    start.wait()
+    return library()
+
+with ThreadPoolExecutor(8) as pool:
+    assert len(set(pool.map(ask, range(8)))) == 1
+"""
+    subprocess.run([sys.executable, "-c", program], check=True, timeout=60)

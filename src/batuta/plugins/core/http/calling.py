@@ -8,6 +8,7 @@ import logging
 import re
 import ssl
 import sys
+import threading
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import timedelta
@@ -34,6 +35,8 @@ _CONNECT_SECONDS = 10.0
 _SHOWN_AS_STARS = frozenset({"authorization", "cookie", "proxy-authorization", "set-cookie"})
 _FILES = ("kestra://", "nsfile://")
 """What a form field begins with that is uploaded as a file."""
+_importing = threading.Lock()
+"""Several tasks may be the first to need the library."""
 
 
 class Unreachable(TaskError):
@@ -250,12 +253,13 @@ def library() -> Any:
     """httpx, without its command line: that would cost more time to import than all the rest."""
     # Its own log lines hold whole addresses, and tokens with them.
     logging.getLogger("httpx").setLevel(logging.WARNING)
-    if "httpx" not in sys.modules:
-        sys.modules["httpx._main"] = None  # type: ignore[assignment]
-        try:
-            importlib.import_module("httpx")
-        finally:
-            del sys.modules["httpx._main"]
+    with _importing:
+        if "httpx" not in sys.modules:
+            sys.modules["httpx._main"] = None  # type: ignore[assignment]
+            try:
+                importlib.import_module("httpx")
+            finally:
+                sys.modules.pop("httpx._main", None)
     return importlib.import_module("httpx")
 
 
