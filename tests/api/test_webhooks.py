@@ -128,3 +128,14 @@ async def test_a_disabled_flow_refuses(hook):
         headers={"Content-Type": "application/x-yaml"},
     )
     await hook.call("POST", f"{PATH}/hook-plain", expect=409)
+
+
+async def test_a_webhook_without_inputs_starts_a_flow_that_requires_some(hook: Api):
+    source = HOOK.replace("id: hook", "id: asks", 1).replace("type: STRING, defaults: nobody", "type: STRING")
+    await hook.save(source.replace("flow.id }}-plain", "flow.namespace }}-asks"))
+
+    started = await hook.call("POST", "/executions/webhook/company.team/asks/company.team-asks", json={})
+
+    assert "who" not in started["inputs"]
+    wrong = await hook.call("POST", "/executions/webhook/company.team/asks/none", json={}, expect=404)
+    assert "Webhook not found" in wrong["message"]
