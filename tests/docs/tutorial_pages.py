@@ -1,10 +1,10 @@
 """A page that a reader follows: files to save, commands to type, and what they print.
 
 A block that comes after a paragraph ending in "`name`:" is a file to save under that name. A `console` block
-holds commands after `$ `, and below each what it prints. Of that, times of day, instants from 2026 on, durations
-and ids may differ from run to run; an id that the page has shown stands for the real one in later commands. A
-line of `...` stands for any lines, and `...` at the end of a line for the rest of it. Commands that go on, such
-as a server, are ended after the page.
+holds commands after `$ `, and below each what it prints. Of that, times of day, instants from 2026 on,
+durations and ids may differ from run to run; an id that the page has shown stands for the real one in later
+commands. A line of `...` stands for any lines, and `...` at the end of a line for the rest of it. Commands
+that go on, such as a server, are ended after the page.
 """
 
 from __future__ import annotations
