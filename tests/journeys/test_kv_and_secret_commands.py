@@ -68,6 +68,24 @@ def test_values_are_set_read_listed_and_removed(server: Server, tmp_path: Path):
     assert said(server, "kv", "delete", "team.values", "--all", "--yes") == "removed 1\n"
 
 
+@pytest.mark.parametrize(
+    ("type", "value", "wrong"),
+    [
+        ("DATE", "2026-05-01", "soon"),
+        ("DATETIME", "2026-05-01T08:00:00Z", "2026-05-01T08:00:00"),
+        ("DURATION", "PT5S", "5s"),
+    ],
+)
+def test_a_date_is_kept_as_what_it_was_said_to_be(server: Server, type: str, value: str, wrong: str):
+    said(server, "kv", "set", "team.dates", type, value, "--type", type.lower())
+
+    kept = json.loads(said(server, "kv", "get", "team.dates", type, "-o", "json"))
+
+    assert (kept["type"], kept["value"]) == (type, value)
+    refused = said(server, "kv", "set", "team.dates", type, wrong, "--type", type.lower(), code=2)
+    assert f"`{wrong}` is not a {type}" in refused
+
+
 def test_what_cannot_be_done_with_values_is_said(server: Server):
     said(server, "kv", "set", "team.a", "once", "1")
 

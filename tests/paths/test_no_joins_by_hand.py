@@ -59,7 +59,7 @@ EXCEPTIONS = {
     ): "one of two names",
     (
         "plugins/scripts/container.py",
-        "folder.parent / member.name",
+        "folder / within",
     ): "names of the container's file system, which may be odd; `is_inside` looks at each",
     ("plugins/scripts/environments.py", "ctx.files.cache_dir / 'environments' / key"): OURS,
     ("plugins/scripts/environments.py", "ctx.files.cache_dir / 'interpreters' / name"): OURS,

@@ -140,6 +140,31 @@ def _given(value: str | None, path: Path | None) -> str:
     return sys.stdin.read()
 
 
+def _instant(text: str) -> None:
+    """Refuse what is no instant."""
+    from datetime import datetime
+
+    if datetime.fromisoformat(text).tzinfo is None:
+        raise ValueError("no zone")
+
+
+def _date(text: str) -> None:
+    """Refuse what is no date."""
+    from datetime import date
+
+    date.fromisoformat(text)
+
+
+def _duration(text: str) -> None:
+    """Refuse what is no duration."""
+    from batuta import iso8601
+
+    iso8601.parse_duration(text)
+
+
+_READERS = {"DATETIME": _instant, "DATE": _date, "DURATION": _duration}
+
+
 def _literal(text: str, kind: str | None) -> str:
     """The value as the server has to read it to make it of a type."""
     import json
@@ -148,9 +173,13 @@ def _literal(text: str, kind: str | None) -> str:
 
     if kind is None:
         return text
-    if kind.upper() in ("STRING", "DURATION"):
-        return json.dumps(text.strip() if kind.upper() != "STRING" else text)
-    if kind.upper() in ("DATE", "DATETIME"):
+    if kind.upper() == "STRING":
+        return json.dumps(text)
+    if kind.upper() in _READERS:
+        try:
+            _READERS[kind.upper()](text.strip())
+        except ValueError:
+            raise InvalidRequest(f"`{text}` is not a {kind.upper()}") from None
         return text.strip()
     try:
         value = json.loads(text.strip().lower() if kind.upper() == "BOOLEAN" else text)
