@@ -144,7 +144,9 @@ class Addresses(NamedTuple):
 
     postgres: str
     mariadb: str
-    """Without its scheme: the same server is MySQL's too."""
+    """Without its scheme."""
+    mysql: str
+    """Another database of the same server, without its scheme."""
     redis: str
     sqlite: Path
 
@@ -190,9 +192,9 @@ class Stage:
         """The example with our addresses."""
         text = re.sub(r"http://localhost:80[08]0", self.chat.address, example.text)
         text = re.sub(r"jdbc:postgresql://localhost:5432/\w+", self._addresses.postgres, text)
-        text = re.sub(
-            r"(jdbc:\w+:)//localhost:3306/\w+\nusername: root", rf"\1{self._addresses.mariadb}", text
-        )
+        for scheme, address in (("mariadb", self._addresses.mariadb), ("mysql", self._addresses.mysql)):
+            there = rf"(jdbc:{scheme}:)//localhost:3306/\w+\nusername: root"
+            text = re.sub(there, rf"\1{address}", text)
         text = text.replace("redis://localhost:6379/0", self._addresses.redis)
         text = text.replace("jdbc:sqlite:/data/shop.db", f"jdbc:sqlite:{self._addresses.sqlite}")
         text = text.replace("duration: PT15S", "duration: PT0.1S")
@@ -240,6 +242,8 @@ def stage(folder: Path) -> Iterator[Stage]:
         maria = stack.enter_context(mariadb())
         shop = maria.create()
         shop.run(*MARIADB_TABLES)
+        other = maria.create()
+        other.run(*MARIADB_TABLES)
         redis = RedisServer(folder / "redis")
         stack.callback(lambda: asyncio.run(redis.stop()))
         asyncio.run(redis.start())
@@ -251,8 +255,10 @@ def stage(folder: Path) -> Iterator[Stage]:
         for name, value in secrets(chat).items():
             patch.setenv(f"SECRET_{name}", base64.b64encode(value.encode()).decode())
         server = stack.enter_context(serving(folder / "data"))
-        there = f"//{maria.host}:{maria.port}/{shop.name}\nusername: {maria.username}"
-        yield Stage(server, chat, mail, Addresses(database.url, there, redis.url, sqlite))
+        there, here = (
+            f"//{maria.host}:{maria.port}/{each.name}\nusername: {maria.username}" for each in (shop, other)
+        )
+        yield Stage(server, chat, mail, Addresses(database.url, there, here, redis.url, sqlite))
 
 
 def secrets(chat: Service) -> dict[str, str]:

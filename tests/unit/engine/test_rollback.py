@@ -85,7 +85,7 @@ def test_changes_before_and_after_runs_are_taken_away_are_undone():
     before = picture(run.ledger)
     draft = Draft(run.ledger, now=simulation.now, facts=None, world=World())
 
-    draft.move(run.run("b"), State.WARNING, outputs={"x": 1})
+    draft.move(run.run("b"), State.FAILED, outputs={"x": 1})
     draft.remove([run.run("a")])
     draft.move(run.run("b"), State.RETRYING)
     draft.rollback()

@@ -12,7 +12,7 @@ from batuta.model.state import State
 from batuta.testing import Rehearsed, rehearse
 from batuta.testing.run import run
 from batuta.testing.suite_check import is_special
-from tests.unit.engine.test_invariants import documents
+from tests.support.flow_documents import documents
 
 STATES = [State.SUCCESS, State.SUCCESS, State.FAILED, State.WARNING]
 """How tasks with fixtures end, in turn."""

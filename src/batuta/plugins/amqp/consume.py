@@ -174,8 +174,16 @@ class Realtime(RealtimeTrigger):
 
     async def listen(self, ctx: TriggerContext, feed: Feed) -> None:
         """Listen until cancelled."""
+        from aio_pika.exceptions import ChannelNotFoundEntity
+
         async with channel(self, prefetch=PREFETCH) as opened:
-            queue = await opened.get_queue(self.queue, ensure=True)
+            try:
+                queue = await opened.get_queue(self.queue, ensure=True)
+            except ChannelNotFoundEntity as error:
+                # A broker that has just begun may not know its queues yet.
+                raise SourceDown(
+                    f"the AMQP broker has no queue `{self.queue}`", mend="it is looked for again by itself"
+                ) from error
             await feed.opened()
             # A broker refuses a second consumer of the same name.
             tag = f"{self.consumer_tag}-{ids.random_id()}"
