@@ -31,6 +31,11 @@ class Violation(msgspec.Struct, frozen=True, kw_only=True):
     def __str__(self) -> str:
         return f"{self.path}: {self.message}" if self.path else self.message
 
+    def as_constraint(self) -> str:
+        """The violation within the answer of a validation: tasks by their position."""
+        where = self.path if self.path.startswith("inputs") else self.index_path or self.path
+        return f"{where}: {self.message}" if where else self.message
+
 
 def frame(source: str, violation: Violation, *, first_line: int = 1) -> str:
     """The offending line with one line before it, numbered, and a caret below the place.

@@ -92,8 +92,11 @@ class Reading(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def constraints(self) -> str | None:
-        """All violations in one line, as validation answers have them; None when there are none."""
-        return ", ".join(map(str, self.violations)) or None
+        """All violations in one line, as validation answers have them; None when there are none.
+
+        There the reference names a task by its position and an input by its id, and so do we.
+        """
+        return ", ".join(each.as_constraint() for each in self.violations) or None
 
 
 def read(

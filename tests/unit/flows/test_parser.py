@@ -340,3 +340,18 @@ def test_any_document_of_the_words_of_flows_is_read(data):
 
     lines = reading.source.count("\n") + 1
     assert all(1 <= each.line <= lines for each in (*reading.violations, *reading.warnings))
+
+
+def test_validation_names_a_task_by_its_position_and_an_input_by_its_id():
+    reading = read(
+        """
+id: f
+namespace: company.team
+inputs: [{id: x, type: ARRAY}]
+tasks:
+  - {id: branch, type: io.kestra.plugin.core.flow.If, then: [{id: a, type: io.kestra.plugin.core.flow.Sleep}]}
+"""
+    )
+
+    assert "tasks[0].condition: must not be null" in str(reading.constraints)
+    assert "inputs[x].itemType: must not be null" in str(reading.constraints)
