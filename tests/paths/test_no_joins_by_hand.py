@@ -7,8 +7,10 @@ the reason why that is no name which somebody gave.
 from __future__ import annotations
 
 import ast
+import gc
 import re
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import batuta
@@ -118,13 +120,23 @@ def joins(tree: ast.AST) -> Iterator[ast.expr]:
                 yield node
 
 
-def found() -> set[tuple[str, str]]:
+def parsed(file: Path) -> ast.Module:
+    """The tree of a module. A collection in the middle of it can upset the parser of Python 3.11."""
+    gc.disable()
+    try:
+        return ast.parse(file.read_text(encoding="utf-8"))
+    finally:
+        gc.enable()
+
+
+@cache
+def found() -> frozenset[tuple[str, str]]:
     """Every such expression of the program, by file."""
-    return {
+    return frozenset(
         (file.relative_to(SOURCE).as_posix(), ast.unparse(node))
         for file in SOURCE.rglob("*.py")
-        for node in joins(ast.parse(file.read_text(encoding="utf-8")))
-    }
+        for node in joins(parsed(file))
+    )
 
 
 def test_names_of_others_go_through_the_guard():

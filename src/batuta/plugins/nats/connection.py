@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import tempfile
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -47,7 +48,8 @@ async def connected(to: Any) -> AsyncIterator[Any]:
                 yield client
             finally:
                 if not client.is_closed:
-                    await client.close()
+                    # The library takes a cancellation for that of its own tasks; ours must not get lost.
+                    await asyncio.shield(asyncio.ensure_future(client.close()))
     finally:
         if folder is not None:
             folder.cleanup()
@@ -62,8 +64,8 @@ async def _connect(url: str, options: dict[str, Any]) -> Any:
     async def hear(error: Exception) -> None:
         heard.append(error)
 
-    try:
-        return await nats.connect(
+    connecting = asyncio.ensure_future(
+        nats.connect(
             url,
             name="batuta",
             connect_timeout=int(CONNECT_SECONDS),
@@ -73,6 +75,12 @@ async def _connect(url: str, options: dict[str, Any]) -> Any:
             error_cb=hear,
             **options,
         )
+    )
+    try:
+        return await asyncio.shield(connecting)
+    except asyncio.CancelledError:
+        connecting.cancel()
+        raise
     except NoServersError:
         raise (heard[-1] if heard else ConnectionError("nobody answers")) from None
 
