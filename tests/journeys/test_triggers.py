@@ -113,7 +113,12 @@ def test_a_file_is_previewed_without_a_server(tmp_path: Path):
 def test_a_trigger_is_switched_off_and_on(call):
     assert call("trigger", "disable", "team.a", "daily", "night").stdout == "disabled\n"
     assert "disabled" in call("trigger", "list", "-n", "team.a").stdout
+    assert (
+        "move it: batuta trigger enable team.a daily night"
+        in call("trigger", "explain", "team.a", "daily", "night").stdout
+    )
     assert call("trigger", "enable", "team.a", "daily", "night").stdout.startswith("enabled")
+    assert "its next date is" in call("trigger", "explain", "team.a", "daily", "night").stdout
     assert json.loads(call("trigger", "get", "team.a", "daily", "night").stdout)["disabled"] is False
     refused = call("trigger", "unlock", "team.a", "daily", "night")
     assert refused.returncode == 1

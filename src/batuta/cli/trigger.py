@@ -70,13 +70,34 @@ def _trouble(state: dict[str, Any]) -> str:
 @speaks_to_server
 def get(client: Client, namespace: str, flow_id: str, trigger_id: str) -> None:
     """Show the state of a trigger."""
+    print_json(_state_of(client, namespace, flow_id, trigger_id))
+
+
+@trigger.command()
+@names_trigger
+@output_option
+@speaks_to_server
+def explain(client: Client, namespace: str, flow_id: str, trigger_id: str, output: str) -> None:
+    """Say what a trigger waits for, since when, and what moves it."""
+    from batuta.cli.trigger_causes import TriggerCause, causes_of
+
+    causes = list(causes_of(_state_of(client, namespace, flow_id, trigger_id)))
+    if output == "json":
+        print_json([cause._asdict() for cause in causes])
+        return
+    for cause in causes or [TriggerCause("it waits for nothing")]:
+        text, command = cause
+        click.echo(text if command is None else f"{text}\n  move it: {command}")
+
+
+def _state_of(client: Client, namespace: str, flow_id: str, trigger_id: str) -> dict[str, Any]:
     from batuta.errors import NotFound
 
     page = client.get("triggers", namespace, flow_id, page=1, size=1000)
     for each in page["results"]:
         if each["triggerId"] == trigger_id:
-            print_json(each)
-            return
+            state: dict[str, Any] = each
+            return state
     raise NotFound(f"the trigger `{trigger_id}` of {namespace}.{flow_id} has no state")
 
 
