@@ -152,6 +152,22 @@ def test_nested_loops_address_outputs_by_all_values():
     assert done.outputs["end"] == {"value": "b2"}
 
 
+def test_a_task_below_a_loop_sees_the_values_around_it():
+    done = run(
+        flow(
+            """
+            tasks:
+              - ForEach: each
+                values: [a]
+                tasks: [{Sequential: s, tasks: [{Return: leaf, format: "{{ parent }} {{ parents }}"}]}]
+            """
+        )
+    )
+
+    around = '{"taskrun":{"value":"a"}}'
+    assert done.outputs["leaf"]["a"] == {"value": f"{around} [{around}]"}
+
+
 def test_each_parallel_starts_every_pair():
     done = run(
         flow("tasks: [{EachParallel: each, value: [a, b], tasks: [t1, t2]}]"), given={"t1": HELD, "t2": HELD}
@@ -203,6 +219,19 @@ def test_a_loop_gives_up_after_its_maximum():
 
     assert done.state is State.SUCCESS
     assert done.outputs["loop"] == {"iterationCount": 2}
+
+
+def test_a_loop_waits_a_minute_and_under_its_old_name_a_second():
+    source = UNTIL.replace("    checkFrequency: {interval: PT1S}\n", "")
+    patient, eager = run(flow(source)), run(flow(source.replace("LoopUntil:", "WaitFor:")))
+
+    patient.move(seconds=5)
+    eager.move(seconds=5)
+
+    assert patient.state is State.PAUSED
+    assert eager.state is State.SUCCESS
+    patient.move(seconds=120)
+    assert patient.state is State.SUCCESS
 
 
 def test_a_loop_may_fail_when_it_gives_up():

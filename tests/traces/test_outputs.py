@@ -68,6 +68,13 @@ def test_an_output_that_cannot_be_rendered_fails_the_execution():
     assert "Failed to render output values" in done.log
 
 
+def test_a_flow_without_inputs_has_no_such_name():
+    done = run(flow("{tasks: [{Return: r, format: '{{ inputs.day }}'}]}"))
+
+    assert done.runs == {"r": "FAILED"}
+    assert "Unable to find `inputs` used in the expression `{{ inputs.day }}` at line 1" in done.log
+
+
 def test_a_subflow_gets_inputs_and_gives_outputs():
     done = run(parent(), CHILD)
 

@@ -109,6 +109,30 @@ def test_a_dag_starts_a_task_when_its_dependencies_have_ended():
     assert done.state is State.SUCCESS
 
 
+def test_a_disabled_task_of_a_dag_hands_on_what_it_would_have_waited_for():
+    done = run(
+        flow(
+            """
+            tasks:
+              - Dag: d
+                tasks:
+                  - {task: fetch}
+                  - {task: {Return: lint, disabled: true}, dependsOn: [fetch]}
+                  - {task: {Return: sign, disabled: true}, dependsOn: [lint]}
+                  - {task: ship, dependsOn: [sign]}
+                  - {task: {Return: warm, disabled: true}}
+                  - {task: greet, dependsOn: [warm]}
+            """
+        ),
+        given={"fetch": HELD},
+    )
+    assert done.runs == {"d": "RUNNING", "fetch": "RUNNING", "greet": "SUCCESS"}
+
+    done.release("fetch")
+
+    assert done.runs == {"d": "SUCCESS", "fetch": "SUCCESS", "greet": "SUCCESS", "ship": "SUCCESS"}
+
+
 def test_a_failed_task_of_a_dag_fails_it():
     done = run(
         flow("tasks: [{Dag: d, tasks: [{task: a}, {task: b, dependsOn: [a]}], errors: [e]}]"),

@@ -129,8 +129,6 @@ def _parents(names: Names) -> list[dict[str, Any]] | None:
         entry: dict[str, Any] = {}
         if ancestor.value is not None:
             entry["taskrun"] = {"value": ancestor.value}
-            if ancestor.iteration is not None:
-                entry["taskrun"]["iteration"] = ancestor.iteration
         if ancestor.outputs:
             entry["outputs"] = stored.revived(ancestor.outputs, names.ledger.homes)
         parents.append(entry)
@@ -150,8 +148,11 @@ def _outermost(names: Names) -> Ledger:
     return ledger
 
 
-def _inputs(names: Names) -> dict[str, Any]:
+def _inputs(names: Names) -> dict[str, Any] | None:
+    """The values of the inputs; there is no such name where there are no values."""
     ledger = _outermost(names)
+    if not ledger.inputs:
+        return None
     return revealed(ledger.inputs, names.world) if ledger.has_sealed_inputs else ledger.inputs
 
 

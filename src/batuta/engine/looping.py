@@ -39,9 +39,8 @@ def next_pass(draft: Draft, run: TaskRun, loop: LoopUntil, state: State) -> None
     run = draft.move(run, State.PAUSED, memo={**(run.memo or {}), "pass": done + 1})
     if draft.state in (State.RUNNING, State.RETRYING):
         draft.move_execution(State.PAUSED)
-    draft.command(
-        SetTimer(timer=LOOP_TIMER, at=draft.now + frequency.interval, task_run_id=run.id, token=done)
-    )
+    pause = frequency.between(draft.ledger.outline.place(run.task_id).task.written_type)
+    draft.command(SetTimer(timer=LOOP_TIMER, at=draft.now + pause, task_run_id=run.id, token=done))
 
 
 def interval_over(draft: Draft, run: TaskRun) -> None:

@@ -78,7 +78,7 @@ class Outline:
             self._add(None, name, tasks, after=name == AFTER_EXECUTION)
 
     def _add(self, parent: str | None, branch: str, tasks: tuple[Task, ...], *, after: bool) -> None:
-        enabled = tuple(task for task in tasks if not task.disabled)
+        enabled = tuple(_waiting(task, tasks) for task in tasks if not task.disabled)
         self._branches[parent, branch] = enabled
         for index, task in enumerate(enabled):
             self.places[task.id] = Place(task, parent, branch, index, after)
@@ -120,6 +120,22 @@ class Outline:
         if form is None:
             form = self._forms[task.id] = Form(load(task), task.properties)
         return form
+
+
+def _waiting(task: Task, siblings: tuple[Task, ...]) -> Task:
+    """The task of a Dag; in the place of a disabled task that it depends on stands what that depends on."""
+    disabled = {sibling.id: sibling for sibling in siblings if sibling.disabled}
+    if not disabled or disabled.keys().isdisjoint(task.depends_on):
+        return task
+    awaited: dict[str, None] = {}
+    names, seen = list(task.depends_on), set[str]()
+    for name in names:
+        if name not in disabled:
+            awaited[name] = None
+        elif name not in seen:
+            seen.add(name)
+            names += disabled[name].depends_on
+    return msgspec.structs.replace(task, depends_on=tuple(awaited))
 
 
 def branches_of(task: Task) -> dict[str, tuple[Task, ...]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import traceback
+from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 from typing import Any, ClassVar
@@ -92,6 +93,8 @@ class Bench(msgspec.Struct, frozen=True, kw_only=True):
     forms: Forms
     folders: Path
     """Where working directories are made."""
+    own_api: Callable[[], Any] | None = None
+    """Gives the REST API of this server to tasks that manage it; None where there is no server."""
 
 
 class Attempt:
@@ -196,7 +199,7 @@ class Attempt:
             local_roots=settings.local_roots,
         )
         names = TaskNames(self.inputs.names, lambda: self._workspace.folder, self._own_names(task))
-        known = [*self.inputs.secrets, *secret_values(self.inputs.flow, names["inputs"])]
+        known = [*self.inputs.secrets, *secret_values(self.inputs.flow, names.get("inputs") or {})]
         self._secrecy = Secrecy(bench.ports.cipher, known)
         log.mask = self._secrecy.mask
         return AttemptContext(
@@ -213,6 +216,7 @@ class Attempt:
             triggers=TriggerRecords(bench.ports),
             namespaces=NamespaceTrees(bench.ports, files),
             run_document=self._run_document,
+            own_api=bench.own_api,
             executions=OtherExecutions(bench.ports, execution.namespace),
             processes=ChildProcesses(bench.warden, settings.kill_grace_seconds, bench.journal.room),
             store=bench.ports.store,

@@ -53,12 +53,10 @@ class Dag(Flowable):
 
     def next_children(self, scope: Scope) -> Iterable[Child]:
         """Every task without a run whose dependencies have ended, as far as the limit allows."""
-        enabled = {task.id for task in scope.branch(TASKS)}
         ready = (
             Child(task)
             for task in scope.branch(TASKS)
-            if scope.child(task.id) is None
-            and all(_has_ended(scope, name) for name in task.depends_on if name in enabled)
+            if scope.child(task.id) is None and all(_has_ended(scope, name) for name in task.depends_on)
         )
         return list(islice(ready, room_for(self.concurrent, scope)))
 

@@ -20,7 +20,16 @@ class CheckFrequency(Struct, frozen=True, rename="camel"):
     max_duration: Annotated[timedelta | None, Meta(description="Most time in all; no limit when absent.")] = (
         None
     )
-    interval: Annotated[timedelta, Meta(description="Time between two passes.")] = timedelta(minutes=1)
+    interval: Annotated[
+        timedelta | None,
+        Meta(description="Time between two passes: `PT1M`, or `PT1S` for a task written as `WaitFor`."),
+    ] = None
+
+    def between(self, written_type: str) -> timedelta:
+        """The time between two passes; flows that use the old name of the task count on its old default."""
+        if self.interval is not None:
+            return self.interval
+        return timedelta(seconds=1) if written_type.endswith(".WaitFor") else timedelta(minutes=1)
 
 
 @plugin("io.kestra.plugin.core.flow.LoopUntil", aliases=("io.kestra.plugin.core.flow.WaitFor",))
