@@ -9,6 +9,7 @@ import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 from batuta.bus.local import LocalBus
 from batuta.clock import Clock, SystemClock
@@ -68,6 +69,24 @@ class LocalContexts:
         )
 
 
+class OwnApi:
+    """The REST API for tasks that manage the server they run on; made when the first of them asks."""
+
+    def __init__(self, ports: Ports, settings: Settings, world: World) -> None:
+        self._ports = ports
+        self._settings = settings
+        self._world = world
+        self._app: Any = None
+
+    def __call__(self) -> Any:
+        """The ASGI application. Nobody but the tasks reaches it, so it asks nobody who they are."""
+        if self._app is None:
+            from batuta.web.app import create_app
+
+            self._app = create_app(self._ports, self._settings, world=self._world)
+        return self._app
+
+
 def world_of(settings: Settings, cipher: Cipher | None = None) -> World:
     """What the rules are told about this installation; without a cipher secrets stay unreadable."""
     envs = {
@@ -112,7 +131,8 @@ async def running(settings: Settings, *, scheduling: bool = True) -> AsyncIterat
         )
         world = world_of(settings, ports.cipher)
         executor = Executor(ports, inbox, world)
-        worker = Worker(ports, settings, LocalContexts(executor.live, world, ports.clock), Lookups(ports))
+        contexts = LocalContexts(executor.live, world, ports.clock)
+        worker = Worker(ports, settings, contexts, Lookups(ports), OwnApi(ports, settings, world))
         try:
             async with asyncio.TaskGroup() as services:
                 tasks = [services.create_task(executor.run(), name="executor")]

@@ -443,6 +443,15 @@ class RunContext(InlineContext, Protocol):
         """Other executions."""
 
     @property
+    def own_api(self) -> Any:
+        """The REST API of the own server, without a network between: an ASGI application that asks nobody who
+        they are.
+
+        Raises:
+            TaskError: there is no server around this attempt.
+        """
+
+    @property
     def cancelled(self) -> bool:
         """True once the attempt was asked to stop: by a kill, a timeout, or the end of the server.
 

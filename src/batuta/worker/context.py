@@ -84,6 +84,7 @@ class AttemptContext:
         renderer: Renderer,
         hide: Callable[[Iterable[str]], None],
         run_document: Callable[[str], Awaitable[Any]],
+        own_api: Callable[[], Any] | None,
         store: Store,
     ) -> None:
         self.identity = identity
@@ -99,6 +100,7 @@ class AttemptContext:
         self.renderer = renderer
         self._hide = hide
         self._run_document = run_document
+        self._own_api = own_api
         self._store = store
         self._stops: list[ExitStack] = []
         self._cancelled = False
@@ -112,6 +114,13 @@ class AttemptContext:
     def cancelled(self) -> bool:
         """True once the attempt was asked to stop."""
         return self._cancelled
+
+    @property
+    def own_api(self) -> Any:
+        """The REST API of the own server, as an ASGI application."""
+        if self._own_api is None:
+            raise TaskError("There is no server around this task", mend="name one with `kestraUrl`")
+        return self._own_api()
 
     def render(self, template: str, **extra: Any) -> str | None:
         """Render a template with the outside values that are known; in a thread, missing ones are fetched."""

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Callable
 from contextlib import suppress
 from datetime import datetime, timedelta
+from typing import Any
 
 from batuta import ids
 from batuta.bus.port import JobsWaiting, StopAttempts
@@ -34,7 +36,14 @@ log = logging.getLogger(__name__)
 class Worker:
     """Runs attempts. What an attempt is, is in `attempt.py`; what may run, the store says."""
 
-    def __init__(self, ports: Ports, settings: Settings, contexts: ContextSource, lookups: Lookups) -> None:
+    def __init__(
+        self,
+        ports: Ports,
+        settings: Settings,
+        contexts: ContextSource,
+        lookups: Lookups,
+        own_api: Callable[[], Any] | None = None,
+    ) -> None:
         self.id = ids.random_id()
         self._ports = ports
         self._settings = settings
@@ -47,6 +56,7 @@ class Worker:
             warden=Warden(),
             forms=Forms(),
             folders=own_root(settings.data_dir.absolute() / "tmp", self.id),
+            own_api=own_api,
         )
         self._running: dict[str, Running] = {}
         self._wake = asyncio.Event()
