@@ -30,6 +30,16 @@ def read(text: str, allowed: frozenset[str] = filters.EXECUTIONS) -> Criteria:
             Condition("labels", "EQUALS", {"a": "1", "b.c": "x,y"}),
         ),
         (
+            "filters[labels][IN][a]=x, y&filters[labels][IN][b]=1&filters[labels][IN][a]=z",
+            Condition("labels", "IN", {"a": ["x, y", "x", "y", "z"], "b": ["1"]}),
+        ),
+        (
+            "filters[labels][NOT_EQUALS][a]=x,y&filters[labels][NOT_EQUALS][a]=z",
+            Condition("labels", "NOT_EQUALS", {"a": ["x,y", "z"]}),
+        ),
+        ("filters[scope][EQUALS]=USER,SYSTEM", Condition("scope", "EQUALS", ["USER", "SYSTEM"])),
+        ("scope=USER&scope=SYSTEM", Condition("scope", "EQUALS", ["USER", "SYSTEM"])),
+        (
             "filters[timeRange][EQUALS]=P1D",
             Condition("startDate", "GREATER_THAN_OR_EQUAL_TO", datetime(2026, 2, 28, tzinfo=UTC)),
         ),

@@ -107,6 +107,8 @@ _DATES = frozenset(
     {"startDate", "endDate", "updated", "expirationDate", "lastTriggeredDate", "nextExecutionDate"}
 )
 _NUMBERS = frozenset({"flowRevision", "attemptNumber"})
+_CHOICES = frozenset({"scope", "childFilter", "triggerState"})
+"""Fields of two words; naming both asks for everything."""
 _RENAMED = {"QUERY": "q", "MIN_LEVEL": "level", "minLevel": "level"}
 _BRACKETS = re.compile(r"\[([^\[\]]*)\]")
 _FLAT_NAMES = frozenset(
@@ -284,7 +286,7 @@ def _condition(field: str, operation: str, leaves: list[_Leaf], now: datetime) -
     if operation in _NULLNESS:
         return Condition(field, operation, None)
     if field == "labels":
-        return Condition(field, operation, dict(_label_pair(leaf) for leaf in leaves))
+        return Condition(field, operation, _label_values(operation, leaves))
     if field == "timeRange":
         return Condition(
             "startDate", "GREATER_THAN_OR_EQUAL_TO", now - read_duration(leaves[-1].value, field)
@@ -292,6 +294,8 @@ def _condition(field: str, operation: str, leaves: list[_Leaf], now: datetime) -
     if operation in ("IN", "NOT_IN"):
         texts = [part.strip() for leaf in leaves for part in _listed(leaf.value) if part.strip()]
         return Condition(field, operation, [_typed(field, text) for text in texts])
+    if field in _CHOICES:
+        return Condition(field, operation, [part.strip() for leaf in leaves for part in _listed(leaf.value)])
     values = [_typed(field, leaf.value) for leaf in leaves]
     if len(values) == 1:
         return Condition(field, operation, values[0])
@@ -300,6 +304,17 @@ def _condition(field: str, operation: str, leaves: list[_Leaf], now: datetime) -
     if operation == "NOT_EQUALS" and "NOT_IN" in OPERATIONS[field]:
         return Condition(field, "NOT_IN", values)
     return AllOf(tuple(Condition(field, operation, value) for value in values))
+
+
+def _label_values(operation: str, leaves: list[_Leaf]) -> dict[str, str | list[str]]:
+    """The value of each label, or the values it may have; a value of a list may itself hold commas."""
+    if operation == "EQUALS":
+        return dict(_label_pair(leaf) for leaf in leaves)
+    found: dict[str, str | list[str]] = {}
+    for key, value in map(_label_pair, leaves):
+        parts = [value, *map(str.strip, _listed(value))] if operation in ("IN", "NOT_IN") else [value]
+        found[key] = list(dict.fromkeys([*found.get(key, ()), *parts]))
+    return found
 
 
 def _label_pair(leaf: _Leaf) -> tuple[str, str]:
