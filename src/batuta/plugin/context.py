@@ -444,8 +444,8 @@ class RunContext(InlineContext, Protocol):
 
     @property
     def own_api(self) -> Any:
-        """The REST API of the own server, without a network between: an ASGI application that asks nobody who
-        they are.
+        """The REST API of the own server, without a network between: an ASGI application that trusts
+        whoever calls it.
 
         Raises:
             TaskError: there is no server around this attempt.

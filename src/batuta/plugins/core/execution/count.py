@@ -33,7 +33,7 @@ class Counted(Struct, frozen=True, kw_only=True, rename="camel", omit_defaults=T
 
 @plugin(
     "io.kestra.plugin.core.execution.Count",
-    aliases=("io.kestra.core.tasks.executions.Counts", "io.kestra.plugin.kestra.executions.Count"),
+    aliases=("io.kestra.core.tasks.executions.Counts",),
 )
 class Count(RunnableTask):
     """Count executions of flows, and keep the counts that fit an expression.

@@ -11,7 +11,7 @@ from batuta.plugin.registry import plugin
 from batuta.plugin.task import RunnableTask
 
 
-@plugin("io.kestra.plugin.core.execution.Resume", aliases=("io.kestra.plugin.kestra.executions.Resume",))
+@plugin("io.kestra.plugin.core.execution.Resume")
 class Resume(RunnableTask):
     """Resume an execution that is paused.
 

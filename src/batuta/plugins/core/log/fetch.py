@@ -16,7 +16,7 @@ from batuta.plugin.task import RunnableTask
 from batuta.plugins.rows import RowWriter
 
 
-@plugin("io.kestra.plugin.core.log.Fetch", aliases=("io.kestra.plugin.kestra.logs.Fetch",))
+@plugin("io.kestra.plugin.core.log.Fetch")
 class Fetch(RunnableTask):
     """Store the log of an execution as a row file.
 

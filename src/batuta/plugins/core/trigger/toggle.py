@@ -13,7 +13,7 @@ from batuta.plugin.task import RunnableTask
 
 @plugin(
     "io.kestra.plugin.core.trigger.Toggle",
-    aliases=("io.kestra.plugin.kestra.triggers.Toggle", "io.kestra.core.tasks.trigger.Toggle"),
+    aliases=("io.kestra.core.tasks.trigger.Toggle",),
 )
 class Toggle(RunnableTask):
     """Switch a trigger of a flow on or off.
