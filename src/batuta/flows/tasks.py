@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from types import UnionType
 from typing import Annotated, Any, Union, get_args, get_origin
 
-from batuta.flows import known_types, type_check
+from batuta.flows import declarations, known_types, type_check
 from batuta.flows.section import Section
 from batuta.model.task import LogLevel, RetryBehavior, RetryKind, RetryPolicy, Task
 
@@ -36,6 +37,11 @@ _EMPTY_LIST = {
     "io.kestra.plugin.core.flow.Dag": "No task defined",
 }
 """What types with words of their own say about an empty list of tasks; the others say `must not be empty`."""
+_ASKED = {
+    "io.kestra.plugin.core.flow.Pause": "onResume",
+    "io.kestra.plugin.core.flow.Approval": "inputs",
+}
+"""The property in which a type declares inputs that are asked for while the execution waits."""
 
 
 def tasks(section: Section, name: str) -> tuple[Task, ...]:
@@ -103,7 +109,17 @@ def _parts(section: Section, found: type_check.Found) -> tuple[dict[str, Any], d
     for name, annotation in held.items():
         branches.update(_branches(section, name, annotation))
         _check_filled(section, name, found)
+    if (asked := _ASKED.get(found.name)) is not None:
+        _check_asked(section, asked)
     return properties, branches
+
+
+def _check_asked(section: Section, name: str) -> None:
+    """Inputs that are asked for while the execution waits are declared like those of the flow."""
+    declared = declarations.inputs(section, name)
+    repeated = [id for id, times in Counter(each.id for each in declared).items() if times > 1 and id]
+    if repeated:
+        section.wrong(name, f"Duplicate input with name [{', '.join(repeated)}]")
 
 
 def _branches(section: Section, name: str, annotation: Any) -> Iterator[tuple[str, tuple[Task, ...]]]:
