@@ -78,3 +78,59 @@ def test_who_does_not_wait_counts_what_was_created():
 
     assert done.state is State.SUCCESS
     assert done.outputs["each_items"]["iterations"] == {"CREATED": 0, "RUNNING": 0, "SUCCESS": 2}
+
+
+def faltering(times: int) -> str:
+    """A child flow that fails so many times with the second batch."""
+    trial = f"inputs.turn == '1' and taskrun.attemptsCount < {times}"
+    return CHILD.replace("[work]", f'[{{Return: try, format: "{{{{ {trial} ? nothing : 1 }}}}"}}]')
+
+
+def counts(**states: int) -> dict[str, int]:
+    return {"CREATED": 0, "RUNNING": 0, **states}
+
+
+def test_a_restart_runs_again_only_what_failed():
+    done = each(child=faltering(1))
+    assert done.outputs["each_items"]["iterations"] == counts(SUCCESS=1, FAILED=1)
+
+    done.restart()
+
+    assert done.state is State.SUCCESS
+    assert done.outputs["each_items"]["iterations"] == counts(SUCCESS=2)
+    attempts = [
+        len(run.attempts) for child in done.simulation.children(done.id) for run in child.runs.values()
+    ]
+    assert attempts == [1, 2]
+    [rows] = done.simulation.stored.values()
+    assert sorted(row["seen"] for row in rows) == ["kestra:///0 0", "kestra:///1 1"]
+
+
+def test_a_restart_may_fail_again_and_be_repeated():
+    done = each(child=faltering(2))
+
+    done.restart()
+    assert done.outputs["each_items"]["iterations"] == counts(SUCCESS=1, FAILED=1)
+    done.restart()
+
+    assert done.state is State.SUCCESS
+    assert len(done.simulation.children(done.id)) == 2
+
+
+def test_a_restart_begins_anew_where_it_is_told_to():
+    done = each("restartBehavior: NEW_EXECUTION", child=faltering(1))
+
+    done.restart()
+
+    assert done.outputs["each_items"]["iterations"] == counts(SUCCESS=1, FAILED=1)
+    assert len(done.simulation.children(done.id)) == 4
+
+
+def test_a_restart_begins_anew_where_a_flow_could_not_be_started():
+    done = each(child=CHILD.replace("id: child", "id: other"))
+    assert done.outputs["each_items"]["iterations"] == counts(FAILED=2)
+
+    done.restart()
+
+    assert done.outputs["each_items"]["iterations"] == counts(FAILED=2)
+    assert len(done.run("each_items").attempts) == 2

@@ -318,7 +318,7 @@ def test_a_kill_of_the_whole_reaches_a_paused_iteration():
     assert all(each.execution.settled for each in stage.ledgers.values())
 
 
-def test_an_iteration_that_is_left_over_from_before_a_restart_does_not_count():
+def test_an_iteration_that_is_left_over_from_before_a_restart_is_stopped_and_does_not_count():
     done = run(
         flow("tasks: [{Loop: each, values: [a, b], tasks: [t]}]"),
         given={"t": HELD},
@@ -328,7 +328,7 @@ def test_an_iteration_that_is_left_over_from_before_a_restart_does_not_count():
     assert done.state is State.FAILED
 
     done.simulation.send(on.RestartRequested(execution_id=done.id))
-    done.simulation.release(old_b)
+    assert old_b in done.simulation.stopped
 
     loop = next(iter(done.ledger.runs.values()))
     assert loop.outputs["terminatedIterations"] == {}

@@ -171,7 +171,7 @@ def test_a_task_that_the_revision_lacks_fails_the_execution():
 def test_a_restart_with_another_revision_is_a_copy():
     source = run(flow("tasks: [a, b]"), given={"b": [FAILED, SUCCESS]})
     newer = outline_of(run(flow("tasks: [a, b, c]")).ledger.outline.flow)
-    row, runs = replaying.copy(source.execution, list(source.ledger.runs.values()), id=COPY, revision=2)
+    row, runs = replaying.copy(source.ledger, id=COPY, revision=2, now=source.simulation.now)
     source.simulation.ledgers[COPY] = Ledger(row, newer, runs)
     source.simulation.given["b"] = SUCCESS
 

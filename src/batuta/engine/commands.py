@@ -37,6 +37,9 @@ class StopTaskRuns(Command, frozen=True, kw_only=True):
 class StopSubflows(Command, frozen=True, kw_only=True):
     """Kill the executions that this one started and still waits for or left running."""
 
+    task_run_id: str | None = None
+    """Only those that this task run has started so far and that have not ended."""
+
 
 class SetTimer(Command, frozen=True, kw_only=True):
     """Send `DelayElapsed` at an instant."""
@@ -104,6 +107,8 @@ class RestartSubflow(Command, frozen=True, kw_only=True):
 
     run: TaskRun
     child_id: str
+    index: int | None = None
+    """Which one it is of those that a single task run started."""
 
 
 class TellParent(Command, frozen=True, kw_only=True):
@@ -125,6 +130,7 @@ class TellPause(Command, frozen=True, kw_only=True):
 
     parent_execution_id: str
     task_run_id: str
+    child_id: str
     index: int
     paused: bool
 

@@ -169,10 +169,14 @@ class Draft:
             self._undo.append(self.ledger.remove([run.id for run in runs]))
 
     def keep_part(self, run: TaskRun, name: str, value: Any) -> None:
-        """Keep something beside the run's row that is written once and may be large, or one of many."""
+        """Keep something beside the run's row that changes seldom and may be large, or is one of many."""
         parts = self.ledger.parts.setdefault(run.id, {})
+        if name in parts:
+            before = parts[name]
+            self._undo.append(lambda: parts.__setitem__(name, before))
+        else:
+            self._undo.append(lambda: parts.pop(name, None))
         parts[name] = value
-        self._undo.append(lambda: parts.pop(name, None))
         self._parts[run.ordinal, name] = value
 
     def drop_parts(self, run: TaskRun) -> None:

@@ -10,7 +10,7 @@ from batuta.engine.commands import CancelTimers, CreateExecution, SetTimer, Stop
 from batuta.engine.draft import Draft, attempt_cut, attempt_ended
 from batuta.engine.outline import Kind
 from batuta.engine.tally import softened
-from batuta.model.execution import TaskRun
+from batuta.model.execution import Execution, TaskRun
 from batuta.model.state import State
 from batuta.model.task import LogLevel, RetryBehavior, Task
 
@@ -20,6 +20,12 @@ PARENT_RUN = "taskRunId"
 ITERATION = "iteration"
 """Variable of a child's trigger that says which one of many it is."""
 _STOPPING = ("CANCEL", "CANCELLED", "FAIL", "FAILED")
+
+
+def started_by(execution: Execution) -> str | None:
+    """The task run that waits for an execution, if there is one."""
+    waiting = None if execution.trigger is None else execution.trigger.variables.get(PARENT_RUN)
+    return waiting if isinstance(waiting, str) else None
 
 
 def finish_attempt(
@@ -226,9 +232,8 @@ def settle(draft: Draft) -> None:
     if draft.ledger.outline.slas and execution.state.current is not State.RETRIED:
         # The timer of a RETRIED one is that of its next try.
         draft.command(CancelTimers())
-    trigger = execution.trigger
-    waiting = None if trigger is None else trigger.variables.get(PARENT_RUN)
-    if trigger is None or not isinstance(waiting, str) or execution.state.current is State.RETRIED:
+    trigger, waiting = execution.trigger, started_by(execution)
+    if trigger is None or waiting is None or execution.state.current is State.RETRIED:
         return
     outputs, problem = execution.outputs, None
     if execution.asked_outputs is not None:

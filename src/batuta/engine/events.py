@@ -111,6 +111,7 @@ class IterationPaused(Event, frozen=True, kw_only=True):
     task_run_id: str
     index: int
     paused: bool
+    child_id: str | None = None
 
 
 class SubflowEnded(Event, frozen=True, kw_only=True):

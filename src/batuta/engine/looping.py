@@ -9,7 +9,7 @@ from batuta.engine import events as on
 from batuta.engine import spawning
 from batuta.engine.commands import SetTimer, TellPause
 from batuta.engine.draft import Draft
-from batuta.engine.endings import end_flowable
+from batuta.engine.endings import end_flowable, started_by
 from batuta.engine.flowables.loop_until import LoopUntil
 from batuta.engine.pausing import go_on
 from batuta.model.execution import TaskRun
@@ -71,10 +71,14 @@ def tell_pause(draft: Draft) -> None:
     now = draft.state
     if loop is None or now.is_ended or (before is State.PAUSED) is (now is State.PAUSED):
         return
+    if started_by(draft.execution) is None:
+        # A replay of the iteration, for which nobody waits.
+        return
     draft.command(
         TellPause(
             parent_execution_id=loop.execution_id,
             task_run_id=loop.task_run_id,
+            child_id=draft.execution.id,
             index=loop.item.index,
             paused=now is State.PAUSED,
         )
@@ -85,6 +89,8 @@ def paused(draft: Draft, event: on.IterationPaused) -> None:
     """An iteration of a Loop is paused, or goes on: so is the Loop, and with it the execution."""
     run = draft.ledger.run(event.task_run_id)
     if run is None or run.is_ended or run.state.current is State.KILLING:
+        return
+    if not spawning.waits_for(draft, run, event.child_id, event.index):
         return
     resting = {*((run.memo or {}).get("paused") or ())} - {event.index}
     if event.paused:

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from batuta.engine import subflows
+from batuta.engine import respawning, spawning, subflows
 from batuta.engine.commands import CancelTimers, StopSubflows, StopTaskRuns
 from batuta.engine.dispatch import dispatch
 from batuta.engine.draft import Draft, attempt_cut
 from batuta.engine.outline import AFTER_EXECUTION, ERRORS, FINALLY, Kind
-from batuta.engine.pausing import first_paused, go_on, leave
+from batuta.engine.pausing import first_paused, go_on, leave, start_held
 from batuta.model import labels
 from batuta.model.execution import TaskRun
 from batuta.model.labels import Label
 from batuta.model.state import State
 
 _HANDLERS = (ERRORS, FINALLY, AFTER_EXECUTION)
+_LOOP = "io.kestra.plugin.core.flow.Loop"
 
 
 def kill(draft: Draft, *, cascade: bool) -> None:
@@ -26,12 +27,13 @@ def kill(draft: Draft, *, cascade: bool) -> None:
         if run.is_ended or (place is not None and place.after_execution):
             continue
         under_way = run.state.current in (State.RUNNING, State.KILLING)
+        rests = run.state.current is State.PAUSED and _kind(draft, run) is Kind.SPAWNING
         if run.memo is not None and _has_open_children(draft, run):
             draft.move(run, State.KILLING)
         elif under_way and _on_a_worker(draft, run):
             stopping.append(run.id)
             draft.move(run, State.KILLING)
-        elif under_way and cascade and _waits_for_child(draft, run):
+        elif (under_way or rests) and cascade and _waits_for_child(draft, run):
             draft.move(run, State.KILLING)
         else:
             if run.state.current is State.SUBMITTED:
@@ -62,8 +64,7 @@ def _waits_for_child(draft: Draft, run: TaskRun) -> bool:
     place = draft.ledger.outline.places.get(run.task_id)
     kind = None if place is None else draft.ledger.outline.kind(place.task)
     if kind is Kind.SPAWNING:
-        memo = run.memo or {}
-        return bool(memo.get("started", 0) > sum(memo.get("states", {}).values()))
+        return spawning.is_unfinished(run)
     return kind is Kind.EXECUTABLE and "executionId" in (run.outputs or {})
 
 
@@ -110,18 +111,28 @@ def restart(draft: Draft) -> None:
     for run_id in leaves:
         run = ledger.runs[run_id]
         draft.ledger.forms.pop(run_id, None)
+        if _is_unfinished_loop(draft, run):
+            # The loop begins anew: what is left of its iterations would do the same work a second time.
+            draft.command(StopSubflows(task_run_id=run.id))
+        before = run.memo or {}
         run = draft.move(run, State.RESTARTED, memo=None)
         if _kind(draft, run) is Kind.EXECUTABLE:
             subflows.restart(draft, run)
-        else:
+        elif not respawning.restart(draft, run, before):
             dispatch(draft, run)
     for run_id in waiting:
         # Its delay was over while the execution was paused.
         dispatch(draft, ledger.runs[run_id])
+    start_held(draft)
     # Also those around which only handlers were taken away.
     draft.touch(None)
     for run_id in ledger.flowables_under_way():
         draft.touch(run_id)
+
+
+def _is_unfinished_loop(draft: Draft, run: TaskRun) -> bool:
+    place = draft.ledger.outline.places.get(run.task_id)
+    return place is not None and place.task.type == _LOOP and spawning.is_unfinished(run)
 
 
 def _kind(draft: Draft, run: TaskRun) -> Kind | None:

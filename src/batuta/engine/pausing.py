@@ -5,12 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 from batuta.engine import events as on
+from batuta.engine import spawning
 from batuta.engine.commands import CancelTimers
 from batuta.engine.dispatch import dispatch, exit_with
 from batuta.engine.draft import Draft
 from batuta.engine.endings import end_flowable
 from batuta.engine.flowables.pause import Pause, PauseBehavior
-from batuta.engine.outline import ERRORS, FINALLY, TASKS
+from batuta.engine.outline import ERRORS, FINALLY, TASKS, Kind
 from batuta.model.execution import Breakpoint, TaskRun
 from batuta.model.state import State
 from batuta.plugin import registry
@@ -110,6 +111,18 @@ def go_on(draft: Draft, *states: State) -> None:
         if run.state.current is State.CREATED:
             # Its delay was over while the execution was paused.
             dispatch(draft, run)
+    start_held(draft)
+
+
+def start_held(draft: Draft) -> None:
+    """Tasks that start many executions go on; those that ended meanwhile have made room for others."""
+    outline = draft.ledger.outline
+    for run_id in draft.ledger.flowables_under_way():
+        run = draft.ledger.runs[run_id]
+        place = outline.places.get(run.task_id)
+        is_under_way = run.state.current is State.RUNNING and spawning.is_begun(draft, run)
+        if is_under_way and place is not None and outline.kind(place.task) is Kind.SPAWNING:
+            spawning.go_on(draft, run)
 
 
 def leave_breakpoint(draft: Draft, breakpoints: tuple[Breakpoint, ...] | None) -> None:

@@ -81,15 +81,35 @@ def _on_its_own(execution: Execution) -> dict[str, Any]:
     return {"trigger": msgspec.structs.replace(trigger, variables=variables)}
 
 
-def copy(
-    execution: Execution, runs: list[TaskRun], *, id: str, revision: int
-) -> tuple[Execution, list[TaskRun]]:
+def copy(ledger: Ledger, *, id: str, revision: int, now: datetime) -> tuple[Execution, list[TaskRun]]:
     """The execution and its task runs under new ids, to be restarted with another revision (flow spec
-    §15.1)."""
+    §15.1).
+
+    What is under way in the original, on a worker, in a retry or as executions that it started, will be heard
+    of there; here it begins anew.
+    """
+    execution, gone = ledger.execution, set[str]()
+    kept = []
+    for run in ledger.runs.values():
+        if run.id in gone:
+            continue
+        if _is_heard_of_elsewhere(ledger, run):
+            gone.update(below.id for below in ledger.below(run.id))
+            kept.append(_anew(run, now))
+        else:
+            kept.append(run)
     row = msgspec.structs.replace(
         execution, id=id, revision=revision, parent_id=execution.id, **_on_its_own(execution)
     )
-    return row, _renamed(runs, id)
+    return row, _renamed(kept, id)
+
+
+def _is_heard_of_elsewhere(ledger: Ledger, run: TaskRun) -> bool:
+    """The run is under way, and not as a frame around others. A PAUSED one is restarted anyway."""
+    if run.is_ended or run.state.current in (State.PAUSED, State.KILLING):
+        return False
+    kind = _kind(ledger.outline, run)
+    return kind is not Kind.FLOWABLE and not (kind is Kind.DELEGATED and "worker" in (run.memo or {}))
 
 
 def _renamed(runs: list[TaskRun], execution_id: str) -> list[TaskRun]:

@@ -13,6 +13,7 @@ import msgspec
 
 from batuta import expr
 from batuta.engine import events as on
+from batuta.engine import gathered
 from batuta.engine.commands import StartIteration, StartSubflow, StoreRows, child_id
 from batuta.engine.draft import Draft, attempt_started
 from batuta.engine.endings import ITERATION, end_flowable, fail_run
@@ -29,8 +30,6 @@ from batuta.model.task import LogLevel
 
 STORES = "stores"
 """In a memo: what iterations give is stored as files."""
-_ITEMS = "items"
-"""Among the parts of a run: the elements, in order. All other parts are results, by order of completion."""
 
 
 def begin(draft: Draft, run: TaskRun, place: Place) -> None:
@@ -43,7 +42,7 @@ def begin(draft: Draft, run: TaskRun, place: Place) -> None:
                 items = _items_of(draft, form)
             case ForEachItemExecutions():
                 depth_below(draft.execution.depth, f"{form.namespace}.{form.flow_id}")
-                items = _batches(draft, run, form)
+                items = batches(draft, run, form)
             case ForEachItemMerge():
                 _merge(draft, run, form)
                 return
@@ -53,17 +52,22 @@ def begin(draft: Draft, run: TaskRun, place: Place) -> None:
         draft.ledger.forms.pop(run.id, None)
         fail_run(draft, run, task, str(error))
         return
-    memo = {"count": len(items), "started": 0, "states": {}, **_storing(form)}
-    draft.drop_parts(run)
+    memo = {
+        "count": len(items),
+        "started": 0,
+        "states": {},
+        "made": [run.id, run.token + 1],
+        **_storing(form),
+    }
     run = draft.move(
         run,
         State.RUNNING,
         memo=memo,
         token=run.token + 1,
         attempts=attempt_started(run, draft.now),
-        outputs=_outputs(form, memo),
+        outputs=outputs_of(form, memo),
     )
-    draft.keep_part(run, _ITEMS, msgspec.to_builtins(items))
+    gathered.keep_items(draft, run, items)
     go_on(draft, run)
 
 
@@ -78,7 +82,8 @@ def _storing(form: Any) -> dict[str, Any]:
     return {STORES: True} if isinstance(form, Loop) and form.stores else {}
 
 
-def _batches(draft: Draft, run: TaskRun, form: ForEachItemExecutions) -> list[LoopItem]:
+def batches(draft: Draft, run: TaskRun, form: ForEachItemExecutions) -> list[LoopItem]:
+    """The files of the batches, in order."""
     split = draft.ledger.child(run.parent_id, form.split_task, None)
     uri = (split.outputs or {}).get("splits") if split is not None else None
     if uri is None:
@@ -108,17 +113,27 @@ def go_on(draft: Draft, run: TaskRun) -> None:
     ended = sum(memo["states"].values())
     limit = form.concurrency_limit if isinstance(form, Loop) else 0
     upto = count if limit <= 0 else min(count, ended + limit)
-    if memo.get("broken") or run.state.current is not State.RUNNING:
+    is_held = run.state.current is not State.RUNNING or not _may_start(draft, run)
+    if memo.get("broken") or is_held:
         upto = started
     if upto > started:
         memo["started"] = upto
-        run = draft.move(run, memo=memo, outputs=_outputs(form, memo))
-        items = _items(draft, run)
+        run = draft.move(run, memo=memo, outputs=outputs_of(form, memo))
+        items = gathered.items(draft, run)
         for index in range(started, upto):
             _start(draft, run, form, msgspec.convert(items[index], LoopItem))
+    if is_held and memo["started"] < count and not memo.get("broken"):
+        return
     waits = not isinstance(form, ForEachItemExecutions) or form.wait
     if memo["started"] == ended or (not waits and memo["started"] == count):
         _end(draft, run, form)
+
+
+def _may_start(draft: Draft, run: TaskRun) -> bool:
+    """Nothing new starts while the execution is paused; `pausing.go_on` looks again afterwards."""
+    if draft.ledger.outline.place(run.task_id).after_execution:
+        return draft.execution.is_ended
+    return draft.state in (State.RUNNING, State.RETRYING)
 
 
 def _start(draft: Draft, run: TaskRun, form: Any, item: LoopItem) -> None:
@@ -160,10 +175,28 @@ def _start(draft: Draft, run: TaskRun, form: Any, item: LoopItem) -> None:
     )
 
 
-def has_started(draft: Draft, run: TaskRun, event: on.SubflowEnded) -> bool:
-    """The execution is one of those that the run waits for, not left over from before a restart."""
-    earlier = (child_id(msgspec.structs.replace(run, token=token), event.index) for token in range(run.token))
-    return run.id in draft.ledger.parts and event.child_id not in earlier
+def waits_for(draft: Draft, run: TaskRun, name: str | None, index: int) -> bool:
+    """The execution is one of those that the run waits for: it is not left over from before a restart, and it
+    was not restarted by itself after its end was heard of."""
+    valid = {run.token, (run.memo or {}).get("made", (None, None))[1]}
+    earlier = {made_under(run, token, index) for token in range(run.token) if token not in valid}
+    return run.id in draft.ledger.parts and name not in earlier and not gathered.is_counted(draft, run, index)
+
+
+def made_under(run: TaskRun, token: int, index: int) -> str:
+    """The id of the execution that the run made of an element when it had this token."""
+    return child_id(msgspec.structs.replace(run, token=token), index)
+
+
+def is_begun(draft: Draft, run: TaskRun) -> bool:
+    """The run knows what to start, and has not ended."""
+    return run.id in draft.ledger.parts and "count" in (run.memo or {})
+
+
+def is_unfinished(run: TaskRun) -> bool:
+    """Some of the executions that the run has started had not ended when it was last heard of them."""
+    memo = run.memo or {}
+    return bool(memo.get("started", 0) > sum(memo.get("states", {}).values()))
 
 
 def ended(draft: Draft, run: TaskRun, event: on.SubflowEnded | on.SubflowRefused) -> None:
@@ -174,16 +207,16 @@ def ended(draft: Draft, run: TaskRun, event: on.SubflowEnded | on.SubflowRefused
     state = event.state if isinstance(event, on.SubflowEnded) else State.FAILED
     outputs = event.outputs if isinstance(event, on.SubflowEnded) else None
     memo["states"] = {**memo["states"], state.value: memo["states"].get(state.value, 0) + 1}
+    gathered.count(draft, run, [index])
     if outputs:
-        item = _items(draft, run)[index]
-        told = {"value": item["value"], "iteration": index, **({"key": item["key"]} if "key" in item else {})}
-        order = sum(memo["states"].values())
-        draft.keep_part(run, f"{order:012}", {"item": told, "outputs": outputs})
+        gathered.keep_result(draft, run, sum(memo["states"].values()), index, outputs)
     if isinstance(event, on.SubflowRefused):
         draft.log(LogLevel.ERROR, event.reason, run)
+    if not isinstance(form, Loop) and state in (State.FAILED, State.KILLED):
+        gathered.keep_failed(draft, run, index, getattr(event, "child_id", ""))
     if isinstance(form, Loop) and form.break_when is not None and not memo.get("broken"):
         memo["broken"] = _breaks(draft, run, form, event, memo, state, outputs)
-    run = draft.move(run, memo=memo, outputs=_outputs(form, memo))
+    run = draft.move(run, memo=memo, outputs=outputs_of(form, memo))
     if run.state.current is State.KILLING:
         if memo["started"] == sum(memo["states"].values()):
             _conclude(draft, run, form, State.KILLED)
@@ -205,7 +238,7 @@ def _breaks(
 ) -> bool:
     child_id = event.child_id if isinstance(event, on.SubflowEnded) else None
     iteration = {"executionId": child_id, "state": state.value, "outputs": outputs or {}}
-    item = _items(draft, run)[event.index or 0]
+    item = gathered.items(draft, run)[event.index or 0]
     return expr.is_truthy_text(draft.render(form.break_when or "", run, item=item, iteration=iteration))
 
 
@@ -221,11 +254,11 @@ def _end(draft: Draft, run: TaskRun, form: Any) -> None:
 
 def _conclude(draft: Draft, run: TaskRun, form: Any, state: State) -> None:
     """The run ends, and what was kept beside its row becomes part of it."""
-    results = _results(draft, run)
+    results, failed = gathered.results(draft, run), gathered.failed(draft, run)
     draft.drop_parts(run)
     memo, outputs = dict(run.memo or {}), dict(run.outputs or {})
     if not isinstance(form, Loop):
-        run = draft.put(msgspec.structs.replace(run, memo={**memo, "results": results}))
+        run = draft.put(msgspec.structs.replace(run, memo={**memo, "results": results, "failed": failed}))
     elif results:
         outputs["outputs"] = results
         run = draft.put(msgspec.structs.replace(run, outputs=outputs))
@@ -235,16 +268,8 @@ def _conclude(draft: Draft, run: TaskRun, form: Any, state: State) -> None:
     end_flowable(draft, run, state)
 
 
-def _items(draft: Draft, run: TaskRun) -> list[dict[str, Any]]:
-    items: list[dict[str, Any]] = draft.ledger.parts[run.id][_ITEMS]
-    return items
-
-
-def _results(draft: Draft, run: TaskRun) -> list[dict[str, Any]]:
-    return [value for name, value in draft.ledger.parts.get(run.id, {}).items() if name != _ITEMS]
-
-
-def _outputs(form: Any, memo: dict[str, Any]) -> dict[str, Any]:
+def outputs_of(form: Any, memo: dict[str, Any]) -> dict[str, Any]:
+    """What the run gives while it is under way and at its end: how many there are and how they stand."""
     ended = sum(memo["states"].values())
     running = memo["started"] - ended
     if isinstance(form, Loop):

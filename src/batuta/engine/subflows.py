@@ -56,7 +56,7 @@ def ended(draft: Draft, event: on.SubflowEnded) -> None:
     """The child has ended: the task ends like it, or succeeds, as it was told to."""
     run = draft.ledger.run(event.task_run_id)
     if run is not None and not run.is_ended and event.index is not None:
-        if spawning.has_started(draft, run, event):
+        if spawning.waits_for(draft, run, event.child_id, event.index):
             spawning.ended(draft, looping.end_rest(draft, run, event.index), event)
         return
     known = (None, event.child_id, event.original_id)

@@ -189,10 +189,10 @@ class Live:
         for execution_id in execution_ids:
             self._ledgers.pop(execution_id, None)
 
-    def children(self, execution_id: str) -> list[str]:
-        """Ids of executions in memory that tasks of this one started."""
+    def children(self, execution_id: str) -> list[Execution]:
+        """Executions in memory that tasks of this one started."""
         return [
-            ledger.execution.id
+            ledger.execution
             for ledger in self._ledgers.values()
             if ledger.execution.trigger is not None
             and ledger.execution.trigger.variables.get("executionId") == execution_id

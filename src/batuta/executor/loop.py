@@ -17,6 +17,7 @@ from batuta.bus.port import AnyHint, ExecutionChanged, JobsWaiting, LogsWritten,
 from batuta.engine import commands as do
 from batuta.engine import events as on
 from batuta.engine.draft import Step
+from batuta.engine.endings import started_by
 from batuta.engine.ledger import Ledger
 from batuta.engine.machine import advance
 from batuta.engine.outline import outline_of
@@ -412,13 +413,14 @@ class Executor:
             case do.RestartSubflow():
                 return await self._restart_child(command, execution_id, this)
             case do.StopSubflows():
-                for child_id in await self._children(execution_id):
+                for child_id in await self._children(execution_id, command.task_run_id):
                     this.posted.append(on.KillRequested(execution_id=child_id))
             case do.TellPause():
                 this.posted.append(
                     on.IterationPaused(
                         execution_id=command.parent_execution_id,
                         task_run_id=command.task_run_id,
+                        child_id=command.child_id,
                         index=command.index,
                         paused=command.paused,
                     )
@@ -465,9 +467,15 @@ class Executor:
             Item(event=on.ExecutionCreated(execution_id=execution.id), execution_id=execution.id)
         )
 
-    async def _children(self, execution_id: str) -> list[str]:
+    async def _children(self, execution_id: str, task_run_id: str | None) -> list[str]:
+        """Executions that tasks of one started; of a single task run only those that have not ended."""
         stored = await self._store.executions.children(execution_id)
-        return list(dict.fromkeys([*(child.id for child in stored), *self.live.children(execution_id)]))
+        known = {child.id: child for child in (*stored, *self.live.children(execution_id))}
+        return [
+            child.id
+            for child in known.values()
+            if task_run_id is None or (not child.settled and started_by(child) == task_run_id)
+        ]
 
     async def _restart_child(
         self, command: do.RestartSubflow, execution_id: str, this: Round
@@ -478,6 +486,7 @@ class Executor:
                 execution_id=execution_id,
                 task_run_id=command.run.id,
                 token=command.run.token,
+                index=command.index,
                 reason=f"the execution {command.child_id} of the subflow is gone, so it cannot be restarted",
             )
         state = child.execution.state.current
@@ -487,6 +496,7 @@ class Executor:
                 execution_id=execution_id,
                 task_run_id=command.run.id,
                 child_id=command.child_id,
+                index=command.index,
                 state=state,
                 outputs=outputs,
                 secrets=secrets,

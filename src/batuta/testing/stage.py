@@ -15,6 +15,7 @@ from batuta import expr, flows
 from batuta.engine import checks
 from batuta.engine import commands as do
 from batuta.engine import events as on
+from batuta.engine.endings import started_by
 from batuta.engine.ledger import Ledger
 from batuta.engine.lifecycle import new_execution, new_iteration
 from batuta.engine.machine import advance
@@ -258,6 +259,7 @@ class Stage:
                     on.IterationPaused(
                         execution_id=command.parent_execution_id,
                         task_run_id=command.task_run_id,
+                        child_id=command.child_id,
                         index=command.index,
                         paused=command.paused,
                     )
@@ -277,7 +279,10 @@ class Stage:
                 )
             case do.StopSubflows():
                 for child in self.children(execution_id):
-                    self._events.append(on.KillRequested(execution_id=child.execution.id))
+                    wanted = command.task_run_id
+                    mine = not child.execution.settled and started_by(child.execution) == wanted
+                    if wanted is None or mine:
+                        self._events.append(on.KillRequested(execution_id=child.execution.id))
             case do.RestartSubflow():
                 self._events.append(on.RestartRequested(execution_id=command.child_id))
             case do.AcquireSlot():

@@ -86,10 +86,7 @@ async def _add(
     if task_run_id is None:
         row = replaying.replay(execution, id=new_id, now=now, revision=revision, inputs=inputs)
     else:
-        runs = await site.ports.store.executions.task_runs(execution.id)
-        flow = await flow_of(site, execution, None)
-        root = None if execution.loop is None else execution.loop.task_id
-        ledger = Ledger(execution, outline_of(flow, root), runs)
+        ledger = await _ledger_of(site, execution)
         run = ledger.run(task_run_id)
         if run is None:
             raise InvalidRequest(
@@ -99,6 +96,13 @@ async def _add(
         batch.task_runs |= {(new_id, each.ordinal): each for each in kept}
     batch.executions[new_id] = row
     return row
+
+
+async def _ledger_of(site: Site, execution: Execution) -> Ledger:
+    runs = await site.ports.store.executions.task_runs(execution.id)
+    flow = await flow_of(site, execution, None)
+    root = None if execution.loop is None else execution.loop.task_id
+    return Ledger(execution, outline_of(flow, root), runs)
 
 
 async def replay_all(site: Site, ids_given: Sequence[str], *, latest_revision: bool) -> int:
@@ -126,9 +130,10 @@ async def restart_with_revision(site: Site, execution: Execution, revision: int)
     if refusal is not None:
         raise refusal
     await flow_of(site, execution, revision)
-    runs = await site.ports.store.executions.task_runs(execution.id)
     new_id = ids.random_id()
-    row, copies = replaying.copy(execution, runs, id=new_id, revision=revision)
+    row, copies = replaying.copy(
+        await _ledger_of(site, execution), id=new_id, revision=revision, now=site.now()
+    )
     batch = Batch(executions={new_id: row}, task_runs={(new_id, each.ordinal): each for each in copies})
     async with site.watches.on(new_id) as watch:
         await site.ports.inbox.accept(on.RestartRequested(execution_id=new_id), batch=batch)
