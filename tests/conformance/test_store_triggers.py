@@ -242,6 +242,21 @@ async def test_an_evaluation_is_leased_by_one_worker_at_a_time(store):
     assert await claim(store, "w3") == []
 
 
+async def test_triggers_are_found_by_the_worker_that_looks_for_them(store):
+    await store.commit(
+        Batch(triggers=[record("a"), record("b"), record("c")], trigger_jobs=[job("a", 1), job("b", 0)])
+    )
+    await claim(store, "w1", most=1)
+
+    async def found(operation: str, value: Any) -> list[str]:
+        page = await store.triggers.search(where("workerId", operation, value))
+        return [each.trigger_id for each in page.results]
+
+    assert await found("EQUALS", "w1") == ["b"]
+    assert await found("EQUALS", "w2") == []
+    assert await found("IS_NULL", None) == ["a", "c"]
+
+
 async def test_an_evaluation_whose_lease_ran_out_is_taken_again_under_another_token(store):
     await store.commit(Batch(trigger_jobs=[job()]))
     [first] = await claim(store, "w1", until=30)

@@ -25,21 +25,22 @@ def explain(client: Client, execution_id: str, output: str) -> None:
     click.echo(f"{name} {found['executionId']} is {found['state']}, {_since(found)}")
     click.echo(found["message"])
     for cause in found.get("causes") or ():
-        _print(client, cause, "")
+        print_cause(client, cause)
     for note in found.get("notes") or ():
         click.echo(f"note: {note}")
     if command := found.get("command"):
         click.echo(f"  to go on: {_command(client, command)}")
 
 
-def _print(client: Client, cause: dict[str, Any], indent: str) -> None:
+def print_cause(client: Client, cause: dict[str, Any], indent: str = "") -> None:
+    """Print a cause, what moves it, and the causes of it."""
     value = f" [{cause['value']}]" if cause.get("value") is not None else ""
     since = f", {_since(cause)}" if cause.get("since") else ""
     click.echo(f"{indent}- {cause['message']}{value}{since}")
     if command := cause.get("command"):
         click.echo(f"{indent}  to move it: {_command(client, command)}")
     for behind in cause.get("causes") or ():
-        _print(client, behind, indent + "  ")
+        print_cause(client, behind, indent + "  ")
 
 
 def _command(client: Client, command: str) -> str:

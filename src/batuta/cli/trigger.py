@@ -70,7 +70,14 @@ def _trouble(state: dict[str, Any]) -> str:
 @speaks_to_server
 def get(client: Client, namespace: str, flow_id: str, trigger_id: str) -> None:
     """Show the state of a trigger."""
-    print_json(_state_of(client, namespace, flow_id, trigger_id))
+    from batuta.errors import NotFound
+
+    page = client.get("triggers", namespace, flow_id, page=1, size=1000)
+    for each in page["results"]:
+        if each["triggerId"] == trigger_id:
+            print_json(each)
+            return
+    raise NotFound(f"the trigger `{trigger_id}` of {namespace}.{flow_id} has no state")
 
 
 @trigger.command()
@@ -79,26 +86,16 @@ def get(client: Client, namespace: str, flow_id: str, trigger_id: str) -> None:
 @speaks_to_server
 def explain(client: Client, namespace: str, flow_id: str, trigger_id: str, output: str) -> None:
     """Say what a trigger waits for, since when, and what moves it."""
-    from batuta.cli.trigger_causes import TriggerCause, causes_of
+    from batuta.cli.explain import print_cause
 
-    causes = list(causes_of(_state_of(client, namespace, flow_id, trigger_id)))
+    found = client.get("triggers", namespace, flow_id, trigger_id, "explain")
     if output == "json":
-        print_json([cause._asdict() for cause in causes])
+        print_json(found)
         return
-    for cause in causes or [TriggerCause("it waits for nothing")]:
-        text, command = cause
-        click.echo(text if command is None else f"{text}\n  move it: {command}")
-
-
-def _state_of(client: Client, namespace: str, flow_id: str, trigger_id: str) -> dict[str, Any]:
-    from batuta.errors import NotFound
-
-    page = client.get("triggers", namespace, flow_id, page=1, size=1000)
-    for each in page["results"]:
-        if each["triggerId"] == trigger_id:
-            state: dict[str, Any] = each
-            return state
-    raise NotFound(f"the trigger `{trigger_id}` of {namespace}.{flow_id} has no state")
+    for cause in found["causes"]:
+        print_cause(client, cause)
+    if at := found.get("lastTriggeredDate"):
+        click.echo(f"note: it last started an execution at {at}")
 
 
 def _switch(client: Client, key: tuple[str, str, str], *, disabled: bool, recover: bool = False) -> None:

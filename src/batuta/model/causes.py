@@ -36,6 +36,18 @@ class CauseKind(StrEnum):
     """The end of an attempt on a worker."""
     SUBFLOW = "SUBFLOW"
     """The end of an execution that it started."""
+    DISABLED = "DISABLED"
+    """Somebody who switches the trigger on."""
+    SOURCE = "SOURCE"
+    """What a trigger looks at, and which is down."""
+    LOCK = "LOCK"
+    """The end of an execution that a trigger has started."""
+    BACKFILL = "BACKFILL"
+    """The dates of a backfill."""
+    DATE = "DATE"
+    """The next date of a trigger."""
+    MESSAGE = "MESSAGE"
+    """A message, a call, or the end of an execution that starts the trigger's flow."""
     KILL = "KILL"
     """Workers that were told to stop."""
     OTHERS = "OTHERS"
@@ -60,6 +72,20 @@ class Cause(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_defa
     """What moves it."""
     causes: tuple[Cause, ...] = ()
     """What that waits for in its turn."""
+
+
+class TriggerExplanation(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_defaults=True):
+    """Why a trigger starts nothing at this moment."""
+
+    namespace: str
+    flow_id: str
+    trigger_id: str
+    type: str
+    message: str
+    """What comes first, in one sentence."""
+    next_date: datetime | None = None
+    last_triggered_date: datetime | None = None
+    causes: tuple[Cause, ...] = ()
 
 
 class Explanation(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_defaults=True):

@@ -37,6 +37,7 @@ from batuta.web.api import (
     triggers,
     triggers_backfills,
     triggers_bulk,
+    triggers_explain,
     webhooks,
 )
 from batuta.web.site import Site
@@ -63,6 +64,7 @@ RESOURCES = [
     triggers,
     triggers_backfills,
     triggers_bulk,
+    triggers_explain,
     webhooks,
     misc,
 ]

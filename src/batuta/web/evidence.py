@@ -10,7 +10,7 @@ from batuta.errors import FlowError
 from batuta.model.execution import Execution, TaskRun
 from batuta.model.flow import Concurrency
 from batuta.model.state import State
-from batuta.model.trigger import TriggerKey
+from batuta.model.trigger import TriggerKey, TriggerRecord
 from batuta.store.batch import Job, Timer
 from batuta.web.site import Site
 
@@ -50,8 +50,8 @@ class Evidence(msgspec.Struct, kw_only=True):
     """Executions that its task runs started and that have not ended, by task run."""
     more_children: dict[str, int] = {}
     """How many more there are, by task run."""
-    locks_trigger: bool = False
-    """The trigger that started it starts nothing before its end."""
+    held_trigger: TriggerRecord | None = None
+    """The trigger that started it, where that starts nothing before its end."""
 
 
 class Gathering:
@@ -76,7 +76,7 @@ class Gathering:
         await self._limit(found, depth)
         await self._attempts(found)
         await self._children(found, depth)
-        found.locks_trigger = await self._locks(execution)
+        found.held_trigger = await self._held_trigger(execution)
         return found
 
     async def _outline(self, execution: Execution) -> Outline | None:
@@ -131,12 +131,12 @@ class Gathering:
     def _may_read(self, execution: Execution, depth: int) -> bool:
         return depth < MOST_DEEP and len(self._read) < MOST_READ and execution.id not in self._read
 
-    async def _locks(self, execution: Execution) -> bool:
+    async def _held_trigger(self, execution: Execution) -> TriggerRecord | None:
         if execution.trigger is None:
-            return False
+            return None
         key = TriggerKey(execution.namespace, execution.flow_id, execution.trigger.id)
         record = await self._store.triggers.get(key)
-        return record is not None and record.execution_id == execution.id
+        return record if record is not None and record.execution_id == execution.id else None
 
 
 def is_leaf(found: Evidence, run: TaskRun) -> bool:

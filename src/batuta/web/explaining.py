@@ -13,6 +13,7 @@ from batuta.engine.sla import TIMER_PREFIX
 from batuta.model.causes import Cause, Explanation
 from batuta.model.execution import Execution, ExecutionTrigger
 from batuta.model.state import State
+from batuta.model.trigger import TriggerRecord
 from batuta.store.batch import Timer
 from batuta.web.causes import causes_of
 from batuta.web.evidence import Evidence
@@ -73,13 +74,26 @@ def _notes(found: Evidence) -> Iterator[str]:
         return
     yield from _slas(found)
     trigger = execution.trigger
-    if trigger is not None and found.locks_trigger:
-        yield f"the trigger `{trigger.id}` starts nothing new before it ends"
+    if found.held_trigger is not None:
+        yield _held(found.held_trigger)
     if trigger is not None and (text := _started_by(trigger)) is not None:
         yield text
     if found.behind:
         waiting = "1 execution of its flow waits" if found.behind == 1 else f"{found.behind} executions wait"
         yield f"{waiting} for a slot such as the one it holds"
+
+
+def _held(record: TriggerRecord) -> str:
+    name = f"the trigger `{record.trigger_id}`"
+    if record.disabled:
+        return f"{name}, which is switched off, starts nothing new before it ends"
+    backfill = record.backfill
+    if backfill is None:
+        return f"{name} starts nothing new before it ends"
+    at = iso8601.format_instant(backfill.current)
+    if backfill.paused:
+        return f"the backfill of {name} is paused before {at}"
+    return f"the backfill of {name} goes on with {at} once it has ended"
 
 
 def _started_by(trigger: ExecutionTrigger) -> str | None:

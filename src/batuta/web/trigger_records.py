@@ -80,6 +80,14 @@ async def need(site: Site, key: TriggerKey) -> TriggerRecord:
     raise NotFound(f"there is no trigger `{key.trigger_id}` of the flow {key.flow}")
 
 
+async def worker_of(site: Site, record: TriggerRecord) -> str | None:
+    """The worker that looks, or listens, for a trigger."""
+    if record.evaluating_since is None:
+        return None
+    job = await site.ports.store.triggers.job(record.key)
+    return None if job is None else job.worker_id
+
+
 async def definition_of(site: Site, key: TriggerKey) -> Any:
     """What the newest revision of a flow says about a trigger; None when it says nothing."""
     stored = await site.ports.store.flows.latest(key.flow)

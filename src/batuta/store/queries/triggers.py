@@ -2,15 +2,24 @@
 
 from __future__ import annotations
 
-from sqlalchemy import false, select
+from typing import Any
+
+from sqlalchemy import select
 
 from batuta.store.port import Order, Search
 from batuta.store.queries import fields
 from batuta.store.queries.criteria import Fields, translated
 from batuta.store.queries.statement import Query, query
-from batuta.store.tables import triggers
+from batuta.store.tables import trigger_jobs, triggers
 
 _T = triggers.c
+_J = trigger_jobs.c
+_WORKER: Any = (
+    select(_J.worker_id)
+    .where(_J.namespace == _T.namespace, _J.flow_id == _T.flow_id, _J.trigger_id == _T.trigger_id)
+    .scalar_subquery()
+)
+"""The worker that looks, or listens, for a trigger."""
 
 FIELDS: Fields = {
     "q": fields.words(_T.trigger_id, _T.flow_id, _T.namespace),
@@ -20,8 +29,7 @@ FIELDS: Fields = {
     "triggerId": fields.identifier(_T.trigger_id),
     "triggerState": fields.choice({"ENABLED": _T.disabled.is_(False), "DISABLED": _T.disabled.is_(True)}),
     "locked": fields.flag(_T.locked),
-    # No record names its worker: all work for triggers is done where the scheduler runs.
-    "workerId": fields.choice({"": false()}),
+    "workerId": fields.identifier(_WORKER, nullable=True),
     "nextExecutionDate": fields.instant(_T.next_at, nullable=True),
     "lastTriggeredDate": fields.instant(_T.triggered_at, nullable=True),
     "startDate": fields.instant(_T.next_at, nullable=True),

@@ -31,6 +31,7 @@ from batuta.web.trigger_records import (
     rules_of,
     switch,
     with_schedule,
+    worker_of,
     write_change,
 )
 
@@ -50,7 +51,8 @@ async def search(request: Request[Any, Any, Any], site: GivenSite) -> Json:
     for record in found.results:
         definition = await definition_of(site, record.key)
         if definition is not None:
-            results.append(shape.with_definition(record, definition))
+            worker_id = await worker_of(site, record)
+            results.append(shape.with_definition(record, definition, worker_id))
     return {"results": results, "total": found.total}
 
 
@@ -95,7 +97,8 @@ async def of_flow(
     found = await site.ports.store.triggers.search(
         Search(criteria=AllOf(tuple(parts)), order=page.order, offset=page.offset, limit=page.limit)
     )
-    return {"results": [shape.state(record) for record in found.results], "total": found.total}
+    results = [shape.state(record, await worker_of(site, record)) for record in found.results]
+    return {"results": results, "total": found.total}
 
 
 @get("/triggers/export/by-query/csv")

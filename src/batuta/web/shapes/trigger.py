@@ -11,8 +11,8 @@ from batuta.model.trigger import Backfill, TriggerRecord
 Json = dict[str, Any]
 
 
-def state(record: TriggerRecord) -> Json:
-    """The state of a trigger."""
+def state(record: TriggerRecord, worker_id: str | None = None) -> Json:
+    """The state of a trigger; `worker_id` is the worker that looks, or listens."""
     shape: Json = {
         "tenantId": TENANT,
         "namespace": record.namespace,
@@ -29,6 +29,7 @@ def state(record: TriggerRecord) -> Json:
         "lastTriggeredDate": record.triggered_at,
         "executionId": record.execution_id,
         "evaluateRunningDate": record.evaluating_since,
+        "workerId": worker_id,
         "backfill": None if record.backfill is None else backfill(record.backfill),
         "trouble": trouble(record),
         "stopAfter": list(record.stop_after) or None,
@@ -60,7 +61,9 @@ def backfill(found: Backfill) -> Json:
     return {name: value for name, value in shape.items() if value is not None}
 
 
-def with_definition(record: TriggerRecord, definition: TriggerDefinition) -> Json:
+def with_definition(
+    record: TriggerRecord, definition: TriggerDefinition, worker_id: str | None = None
+) -> Json:
     """A trigger in a search: what the flow says and how it stands, each under both names."""
     written = {
         "id": definition.id,
@@ -68,5 +71,5 @@ def with_definition(record: TriggerRecord, definition: TriggerDefinition) -> Jso
         **definition.properties,
         "disabled": definition.disabled,
     }
-    told = state(record)
+    told = state(record, worker_id)
     return {"trigger": written, "state": told, "abstractTrigger": written, "triggerContext": told}
