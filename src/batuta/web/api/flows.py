@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import msgspec
 from litestar import Request, Response
 from litestar.params import FromPath
 
@@ -13,6 +14,7 @@ from batuta.model.flow import FlowKey
 from batuta.store.port import AllOf, Condition, Criteria, Order, Search
 from batuta.web import filters, forms, query, saving
 from batuta.web.access import Action
+from batuta.web.offering import offers
 from batuta.web.rejections import UnsupportedMediaType
 from batuta.web.routes import delete, get, nothing, patch, post, put
 from batuta.web.shapes import flow as shape
@@ -262,6 +264,13 @@ def _inner(path: str) -> str:
     return path.partition("]")[2].lstrip(".") if path.startswith(("tasks[", "triggers[")) else path
 
 
+@post("/flows/expressions")
+async def expressions(request: Request[Any, Any, Any], site: GivenSite) -> Json:
+    """What expressions of a flow, or of one of its tasks, may name."""
+    task_id = query.of(request).text("taskId")
+    return {"categories": msgspec.to_builtins(await offers(site, await source_of(request), task_id))}
+
+
 @get("/flows/deprecated")
 async def deprecated(request: Request[Any, Any, Any], site: GivenSite) -> list[Json]:
     """Flows that use task types under an old name."""
@@ -306,4 +315,5 @@ ROUTES = [
     validate_task,
     validate_trigger,
     deprecated,
+    expressions,
 ]
