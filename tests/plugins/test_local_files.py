@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 
 from batuta.model.state import State
+from batuta.plugins.fs.local.listing import Entry
+from batuta.plugins.fs.local.realtime import Watch
 from tests.plugins.messaging.conftest import Program, program_in
 from tests.support.workshop import workshop
 
@@ -198,3 +201,59 @@ def test_seen_files_can_be_forgotten_after_a_time():
     assert list(_known(recalled, now - timedelta(hours=2))) == ["new"]
     assert list(_known(recalled, None)) == ["old", "new"]
     assert _known("something else", None) == {}
+
+
+# Realtime
+
+
+REALTIME = "fs.local.RealtimeTrigger"
+
+
+async def watching(program: Program, folder, *lines: str) -> None:
+    (folder / "in").mkdir(exist_ok=True)
+    (folder / "in/old.csv").write_text("was there before")
+    await program.save("\n".join([f"from: {folder}/in", *lines]), REALTIME)
+    await program.listening()
+
+
+async def test_each_file_that_is_made_or_changed_starts_an_execution(program, folder):
+    await watching(program, folder, "regExp: '.*[.]csv'")
+
+    (folder / "in/a.csv").write_text("a")
+    (folder / "in/a.txt").write_text("no")
+    [made] = await program.executions(1)
+    (folder / "in/a.csv").write_text("a longer text")
+    _, changed = await program.executions(2)
+
+    assert made.trigger.variables["changeType"] == "CREATE"
+    assert made.trigger.variables["file"]["localPath"] == f"{folder}/in/a.csv"
+    assert changed.trigger.variables["changeType"] == "UPDATE"
+    assert changed.trigger.variables["file"]["size"] == 13
+
+
+async def test_files_that_are_deleted_start_executions_where_that_is_asked_for(program, folder):
+    await watching(program, folder, "on: DELETE", "recursive: true")
+
+    (folder / "in/below").mkdir()
+    (folder / "in/below/new.csv").write_text("x")
+    (folder / "in/old.csv").unlink()
+
+    [gone] = await program.executions(1)
+    assert gone.trigger.variables["changeType"] == "DELETE"
+    assert gone.trigger.variables["file"]["name"] == "old.csv"
+
+
+def entry(name: str, size: int) -> Entry:
+    return Entry(Path(name), mtime_ns=size, ctime_ns=size, size=size, inode=1, is_folder=False)
+
+
+def test_a_file_has_changed_once_it_is_at_rest():
+    looks = [1, 2, 3, 3, 3, None, 4]
+    watch = Watch({Path("f"): entry("f", looks[0])})
+
+    told = [
+        [change.kind for change in watch.changes({} if size is None else {Path("f"): entry("f", size)})]
+        for size in looks[1:]
+    ]
+
+    assert told == [[], [], ["UPDATE"], [], ["DELETE"], ["CREATE"]]

@@ -93,6 +93,7 @@ TYPES: dict[str, str] = {
     "io.kestra.plugin.fs.local.Downloads": "batuta.plugins.fs.local.tasks:Downloads",
     "io.kestra.plugin.fs.local.List": "batuta.plugins.fs.local.tasks:List",
     "io.kestra.plugin.fs.local.Move": "batuta.plugins.fs.local.tasks:Move",
+    "io.kestra.plugin.fs.local.RealtimeTrigger": "batuta.plugins.fs.local.realtime:Realtime",
     "io.kestra.plugin.fs.local.Trigger": "batuta.plugins.fs.local.trigger:Trigger",
     "io.kestra.plugin.fs.local.Upload": "batuta.plugins.fs.local.tasks:Upload",
     "io.kestra.plugin.googleworkspace.chat.GoogleChatExecution": "batuta.plugins.notifications.google_chat:GoogleChatExecution",

@@ -66,7 +66,9 @@ class Server:
     async def scheduled(self) -> None:
         """Wait until the scheduler has read the flow with the schedule."""
         async with asyncio.timeout(30):
-            while not (await self.call("GET", "/triggers/company.team.below/mornings"))["results"]:
+            while True:
+                if (await self.call("GET", "/triggers/company.team.below/mornings"))["results"]:
+                    return
                 await asyncio.sleep(0.02)
 
     async def file(self, run: Any, uri: str) -> bytes:
