@@ -21,7 +21,7 @@ from batuta.lookups import Lookups
 from batuta.model.execution import Execution, TaskRun
 from batuta.model.flow import Flow
 from batuta.model.state import History, State
-from batuta.model.task import LogLevel, Task
+from batuta.model.task import LogLevel, RetryPolicy, Task
 from batuta.ports import Ports
 from batuta.secrets.cipher import Cipher
 from batuta.secrets.environment import EnvironmentSecrets
@@ -41,6 +41,7 @@ COMMON = {
     "disabled": "disabled",
     "allowFailure": "allow_failure",
     "logLevel": "log_level",
+    "retry": "retry",
 }
 
 
@@ -207,6 +208,8 @@ def task_of(document: dict[str, Any]) -> Task:
     common = {COMMON[key]: document.pop(key) for key in list(document) if key in COMMON}
     if "log_level" in common:
         common["log_level"] = LogLevel(common["log_level"])
+    if "retry" in common:
+        common["retry"] = msgspec.convert(common["retry"], RetryPolicy)
     children = document.pop("tasks", None)
     branches = {"tasks": tuple(task_of(child) for child in children)} if children is not None else {}
     name = document.pop("type")

@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from batuta import ids
 from batuta.engine import events as on
 from batuta.engine.dispatch import dispatch
@@ -79,7 +81,7 @@ def lost(draft: Draft, event: on.TaskRunLost) -> None:
 
 
 def child_reported(draft: Draft, event: on.ChildRunReported) -> None:
-    """A child of a WorkingDirectory began or ended on its worker."""
+    """A child of a WorkingDirectory began or ended on its worker, or waits there for another attempt."""
     parent = _current(draft, event.parent_run_id, event.token)
     if parent is None:
         return
@@ -92,16 +94,19 @@ def child_reported(draft: Draft, event: on.ChildRunReported) -> None:
         return
     if event.state is State.RUNNING:
         if run.state.current is not State.RUNNING:
+            if run.state.current is State.RETRYING:
+                run = draft.move(run, State.CREATED)
             draft.move(run, State.RUNNING, attempts=attempt_started(run, draft.now))
         return
     if run.state.current is State.CREATED and event.state is not State.SKIPPED:
         run = draft.move(run, State.RUNNING, attempts=attempt_started(run, draft.now))
-    changes = {} if event.outputs is None else {"outputs": event.outputs}
-    end_run(
-        draft,
-        run,
-        task,
-        event.state,
-        attempts=attempt_ended(run, event.state, draft.now, log_file=event.log_file, problem=event.problem),
-        **changes,
-    )
+    changes: dict[str, Any] = {} if event.outputs is None else {"outputs": event.outputs}
+    ended = State.FAILED if event.state is State.RETRYING else event.state
+    if run.state.current is not State.RETRYING:
+        changes["attempts"] = attempt_ended(
+            run, ended, draft.now, log_file=event.log_file, problem=event.problem
+        )
+    if event.state is State.RETRYING:
+        draft.move(run, State.FAILED, State.RETRYING, **changes)
+        return
+    end_run(draft, run, task, event.state, **changes)

@@ -296,7 +296,7 @@ async def check_restart(site: Site, execution: Execution) -> None:
     if RESTART.refusal(execution) is not None:
         return
     runs = await site.ports.store.executions.task_runs(execution.id)
-    if runs and not any(run.state.current in _FAILED for run in runs):
+    if runs and not any(run.state.current in (*_FAILED, State.KILLING) for run in runs):
         raise InvalidRequest("No task found to restart execution from!", mend="replay the execution instead")
 
 

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator, Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import msgspec
 
 from batuta import expr, ids
 from batuta.engine.events import ChildRunReported
+from batuta.engine.retry import next_date
 from batuta.errors import BatutaError, TaskError
 from batuta.model.execution import TaskRun
 from batuta.model.state import History, State
-from batuta.model.task import Task
+from batuta.model.task import RetryBehavior, Task
 from batuta.plugin.forms import Form
 from batuta.worker.cache import FolderCache
 from batuta.worker.context import AttemptInputs
@@ -86,7 +88,7 @@ class WorkingDirectoryJob:
             state=History.starting(now).to(State.RUNNING, now),
             parent_id=self._inputs.run.id,
         )
-        names = self._names.of(child, run)
+        names = self._names.of(child, run, 0)
         try:
             if child.when is not None and not await self._is_wanted(child, names):
                 await self._report(child, State.SKIPPED)
@@ -97,13 +99,35 @@ class WorkingDirectoryJob:
             )
             await self._report(child, State.FAILED)
             return _in_the_end(child, State.FAILED)
-        await self._report(child, State.RUNNING)
-        outcome = await self._attempt_child(child, run, names)
-        self._names.add(child, outcome.state, outcome.outputs)
-        if outcome.secrecy is not None:
-            self._inputs = msgspec.structs.replace(self._inputs, secrets=outcome.secrecy.seen)
+        outcome = await self._tried(child, run)
         await self._report(child, outcome.state, outcome)
         return _in_the_end(child, outcome.state)
+
+    async def _tried(self, child: Task, run: TaskRun) -> Outcome:
+        """Run a child as often as its own policy says; the folder is kept meanwhile."""
+        policy = child.retry
+        if policy is not None and policy.behavior is not RetryBehavior.RETRY_FAILED_TASK:
+            policy = None
+        made = 0
+        while True:
+            await self._report(child, State.RUNNING)
+            outcome = await self._attempt_child(child, run, self._names.of(child, run, made), made)
+            self._names.add(child, outcome.state, outcome.outputs)
+            if outcome.secrecy is not None:
+                self._inputs = msgspec.structs.replace(self._inputs, secrets=outcome.secrecy.seen)
+            made += 1
+            if policy is None:
+                return outcome
+            if outcome.state is not State.FAILED:
+                warns = outcome.state is State.SUCCESS and made > 1 and policy.warning_on_retry
+                return msgspec.structs.replace(outcome, state=State.WARNING) if warns else outcome
+            now = self._bench.ports.clock.now()
+            at = next_date(policy, made, run.state.started_at, now, seed=run.id)
+            if at is None:
+                return outcome
+            await self._report(child, State.RETRYING, outcome)
+            async with self._told_if_stopped(child):
+                await asyncio.sleep((at - now).total_seconds())
 
     async def _is_wanted(self, child: Task, names: Mapping[str, Any]) -> bool:
         assert child.when is not None
@@ -111,20 +135,28 @@ class WorkingDirectoryJob:
         extra = {name: names[name] for name in ("task", "taskrun", "outputs", "tasks")}
         return expr.is_truthy_text(await self._attempt.context.rendered(when, **extra))
 
-    async def _attempt_child(self, child: Task, run: TaskRun, names: Mapping[str, Any]) -> Outcome:
+    async def _attempt_child(
+        self, child: Task, run: TaskRun, names: Mapping[str, Any], number: int
+    ) -> Outcome:
         from batuta.worker.attempt import Attempt
 
         inputs = msgspec.structs.replace(self._inputs, task=child, run=run, names=names)
-        attempt = Attempt(self._bench, inputs, 0, self._workspace)
-        try:
+        attempt = Attempt(self._bench, inputs, number, self._workspace)
+        async with self._told_if_stopped(child):
             outcome = await attempt.run()
+        await self._bench.journal.flush()
+        return outcome
+
+    @asynccontextmanager
+    async def _told_if_stopped(self, child: Task) -> AsyncIterator[None]:
+        """When the job is stopped meanwhile, the engine hears how that ended the child."""
+        try:
+            yield
         except asyncio.CancelledError:
             if not self._attempt.leaving:
                 state = State.KILLED if self._attempt.killed else State.FAILED
                 await asyncio.shield(self._report(child, state))
             raise
-        await self._bench.journal.flush()
-        return outcome
 
     async def _report(self, child: Task, state: State, outcome: Outcome | None = None) -> None:
         outputs, secrets = (None, ()) if outcome is None else outcome.told()
@@ -170,12 +202,12 @@ class _ChildNames:
         own = {"taskrun": {"value": inputs.run.value}} if inputs.run.value is not None else None
         self._parents = [own, *parents] if own else list(parents)
 
-    def of(self, child: Task, run: TaskRun) -> Mapping[str, Any]:
-        """The names of a child that is about to run."""
+    def of(self, child: Task, run: TaskRun, made: int) -> Mapping[str, Any]:
+        """The names of a child that is about to run, after so many attempts."""
         about = {
             "id": run.id,
             "startDate": run.state.started_at,
-            "attemptsCount": 0,
+            "attemptsCount": made,
             "parentId": run.parent_id,
         }
         if self._inputs.run.value is not None:

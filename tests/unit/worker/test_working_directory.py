@@ -87,6 +87,53 @@ async def test_a_child_that_may_fail_lets_the_others_run(shop):
     assert told(shop)[-1] == ("two", "SUCCESS")
 
 
+async def test_a_child_is_tried_again_in_the_same_folder(shop):
+    once = "if [ -e tried ]; then exit 0; fi; touch tried; exit 1"
+    again = {"type": "constant", "interval": "PT0.05S", "maxAttempts": 3}
+
+    outcome = await shop.run(
+        shared(
+            shell("one", once, retry=again),
+            {"id": "two", "type": "core.debug.Return", "format": "{{ tasks.one.state }}"},
+        )
+    )
+
+    assert outcome.state is State.SUCCESS
+    assert told(shop)[:4] == [("one", "RUNNING"), ("one", "RETRYING"), ("one", "RUNNING"), ("one", "SUCCESS")]
+    assert shop.heard.of(ChildRunReported)[-1].outputs == {"value": "SUCCESS"}
+
+
+async def test_a_childs_retries_come_to_an_end(shop):
+    again = {"type": "constant", "interval": "PT0.05S", "maxAttempts": 2}
+
+    outcome = await shop.run(shared(shell("one", "exit 1", retry=again), shell("two", "true")))
+
+    assert outcome.state is State.FAILED
+    assert told(shop) == [("one", "RUNNING"), ("one", "RETRYING"), ("one", "RUNNING"), ("one", "FAILED")]
+
+
+async def test_a_success_after_a_retry_may_be_a_warning(shop):
+    once = "if [ -e tried ]; then exit 0; fi; touch tried; exit 1"
+    again = {"type": "constant", "interval": "PT0.05S", "maxAttempts": 2, "warningOnRetry": True}
+
+    outcome = await shop.run(shared(shell("one", once, retry=again)))
+
+    assert outcome.state is State.WARNING
+    assert told(shop)[-1] == ("one", "WARNING")
+
+
+async def test_a_kill_ends_a_child_that_waits_for_its_next_attempt(shop):
+    again = {"type": "constant", "interval": "PT1M"}
+    attempt = shop.last = shop.attempt(shared(shell("one", "exit 1", retry=again)))
+    running = asyncio.create_task(attempt.run())
+    await shop.heard.first(ChildRunReported, count=2)
+
+    attempt.kill()
+
+    assert (await running).state is State.KILLED
+    assert told(shop)[-1] == ("one", "KILLED")
+
+
 async def test_conditions_and_disabled_children(shop):
     await shop.run(
         shared(
