@@ -45,6 +45,7 @@ class _Renamer:
         for name in _FLOW_LISTS:
             if isinstance(data.get(name), list):
                 self.tasks(data[name], (*path, name))
+        self.each(data, path, "pluginDefaults", self.default)
         self.each(data, path, "listeners", lambda each, at: self.tasks(each.get("tasks"), (*at, "tasks")))
 
     def each(
@@ -60,12 +61,21 @@ class _Renamer:
     def tasks(self, value: Any, path: Path) -> None:
         """Rename in every task at or below `value`: maps that have a type and stand where tasks stand."""
         for task, at in _tasks_in(value, path):
-            self.rename(task, at, _TASK)
-            if isinstance(task.get("retry"), dict):
-                self.rename(task["retry"], (*at, "retry"), _RETRY)
-            if task.get("type") in _PAUSES:
-                self.rename(task, at, _PAUSE)
-                self.each(task, at, "onResume", self.input)
+            self.task(task, at, task.get("type"))
+
+    def task(self, data: dict[str, Any], path: Path, type: Any) -> None:
+        """Rename the properties of a task of this type."""
+        self.rename(data, path, _TASK)
+        if isinstance(data.get("retry"), dict):
+            self.rename(data["retry"], (*path, "retry"), _RETRY)
+        if type in _PAUSES:
+            self.rename(data, path, _PAUSE)
+            self.each(data, path, "onResume", self.input)
+
+    def default(self, data: dict[str, Any], path: Path) -> None:
+        """What a default gives to tasks has the names of their properties."""
+        if isinstance(data.get("values"), dict):
+            self.task(data["values"], (*path, "values"), data.get("type"))
 
     def input(self, data: dict[str, Any], path: Path) -> None:
         names = list(_INPUT)

@@ -273,6 +273,20 @@ tasks: [{{id: a, {SUBFLOW}}}, {{id: b, pluginDefaultsRef: quiet, {SUBFLOW}}}]
     assert other.properties["wait"] is False
 
 
+def test_a_default_may_use_the_old_names_of_properties():
+    reading = good(
+        f"pluginDefaults: [{{type: {FLOW}Subflow, values: {{runIf: 'false', "
+        "retry: {type: constant, interval: PT1S, maxAttempt: 2}}}]\n" + ONE_TASK
+    )
+
+    [task] = reading.flow.tasks
+    assert (task.when, task.retry.max_attempts) == ("false", 2)
+    assert reading.deprecations == (
+        "pluginDefaults[0].values.runIf",
+        "pluginDefaults[0].values.retry.maxAttempt",
+    )
+
+
 def test_a_default_supplies_what_is_required():
     good(
         f"pluginDefaults: [{{type: {FLOW}Subflow, values: {{flowId: b}}}}]\n"
