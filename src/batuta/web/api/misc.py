@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-from importlib import metadata
 from typing import Any
 
 import msgspec
 from litestar import Request, Response
 from litestar import get as plain_get
 
-from batuta import expr
+from batuta import __version__, expr
 from batuta.errors import BatutaError
 from batuta.model.flow import FlowKey
 from batuta.plugin import registry
@@ -138,7 +137,7 @@ async def liveness() -> Json:
 async def version() -> Json:
     """Which program this is."""
     return {
-        "version": metadata.version("batuta"),
+        "version": __version__,
         "serverType": "STANDALONE",
         "compatible": COMPATIBLE_VERSION,
     }

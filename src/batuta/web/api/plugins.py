@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from functools import cache
-from importlib import metadata
 from typing import Any
 
 from litestar import Request, Response
 from litestar.params import FromPath
 
+from batuta import __version__
 from batuta.errors import BatutaError, NotFound
 from batuta.expr.catalogue import FILTERS, FUNCTIONS
 from batuta.expr.run import MISSING
@@ -50,7 +50,7 @@ def _groups() -> list[Json]:
                 "name": group.rpartition(".")[2],
                 "title": group.rpartition(".")[2],
                 "group": group,
-                "version": metadata.version("batuta"),
+                "version": __version__,
                 "categories": [],
                 "tasks": [],
                 "triggers": [],
@@ -148,7 +148,7 @@ async def versions(type_name: FromPath[str]) -> Json:
     """The one version of a task type."""
     if registry.canonical(type_name) is None:
         raise NotFound(f"there is no type `{type_name}`")
-    return {"type": type_name, "versions": [metadata.version("batuta")]}
+    return {"type": type_name, "versions": [__version__]}
 
 
 @get("/plugins/inputs/{kind:str}")
