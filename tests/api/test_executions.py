@@ -188,13 +188,32 @@ async def test_a_file_is_stored_and_can_be_read_back(api: Api, part: tuple[str, 
     }
 
 
-async def test_an_empty_file_is_refused(api: Api):
+async def test_a_file_may_be_empty(api: Api):
     await api.save(TYPED)
 
     form = {"n": (None, "2"), "f": ("f", b"")}
-    refused = await api.call("POST", "/executions/company.team/typed", files=form, expect=422)
+    created = await api.call("POST", "/executions/company.team/typed", files=form)
 
-    assert "Can't upload file: f" in refused["detail"]
+    path = f"/executions/{created['id']}/file/metas"
+    assert await api.call("GET", path, params={"path": created["inputs"]["f"]}) == {"size": 0}
+
+
+async def test_a_file_that_was_not_chosen_is_missing(api: Api):
+    await api.save(TYPED.replace("    required: false\n", ""))
+    body = (
+        b'--x\r\nContent-Disposition: form-data; name="n"\r\n\r\n2\r\n'
+        b'--x\r\nContent-Disposition: form-data; name="f"; filename=""\r\n\r\n\r\n--x--\r\n'
+    )
+
+    refused = await api.call(
+        "POST",
+        "/executions/company.team/typed",
+        content=body,
+        headers={"Content-Type": "multipart/form-data; boundary=x"},
+        expect=422,
+    )
+
+    assert "Missing required input:f" in refused["detail"]
 
 
 async def test_files_are_read_through_the_execution_that_owns_them(api: Api):

@@ -186,7 +186,8 @@ def sorted_out(inputs: Sequence[Input], form: Form) -> tuple[dict[str, Any], dic
     """Values and files of a form by input; a text that comes more than once is a list.
 
     A file belongs to the input that its part is named after. In a part called `files` it belongs to the
-    one that the file is named after, as the reference's own clients send it.
+    one that the file is named after, as the reference's own clients send it. A file may be empty; one that
+    is empty and has no name is a field of a form in which nothing was chosen.
     """
     kinds = {declared.id: declared.type for declared in inputs}
     given: dict[str, Any] = {}
@@ -201,9 +202,8 @@ def sorted_out(inputs: Sequence[Input], form: Form) -> tuple[dict[str, Any], dic
     for upload in form.files:
         name = upload.filename if upload.name == _UPLOADS and _UPLOADS not in kinds else upload.name
         if kinds.get(name) is InputType.FILE:
-            if upload.size == 0:
-                raise Invalid([Part(message=f"Can't upload file: {name}, it is empty", path=name)])
-            uploads[name] = upload
+            if upload.size or upload.filename:
+                uploads[name] = upload
         elif name in kinds:
             given[name] = upload.read().decode("utf-8", "replace")
     return given, uploads
