@@ -27,6 +27,7 @@ class FlowSource:
     def __init__(self, store: Store) -> None:
         self._store = store
         self._parsed: dict[tuple[FlowKey, int], Flow] = {}
+        self._drafts: set[tuple[FlowKey, int]] = set()
 
     async def revision(self, key: FlowKey, revision: int) -> Flow:
         """One revision, ready to run.
@@ -41,10 +42,16 @@ class FlowSource:
             if stored is None:
                 raise NotFound(f"Unable to find flow '{key.namespace}'.'{key.id}' with revision '{revision}'")
             flow = flows.parse(stored.source, revision=revision)
+            if stored.draft:
+                self._drafts.add((key, revision))
             if len(self._parsed) >= 1024:
                 self._parsed.pop(next(iter(self._parsed)))
             self._parsed[key, revision] = flow
         return flow
+
+    def is_draft(self, flow: Flow) -> bool:
+        """The flow, which came from here, is unfinished."""
+        return (flow.key, flow.revision) in self._drafts
 
     async def latest(self, key: FlowKey) -> Flow:
         """The newest revision, ready to run.

@@ -36,7 +36,7 @@ class Starting:
         """The child that a Subflow asks for. Its id follows from the attempt, so that it is made once.
 
         Raises:
-            BatutaError: the flow does not exist, is disabled or wrong, or its inputs are.
+            BatutaError: the flow does not exist, is disabled, a draft or wrong, or its inputs are.
         """
         key = FlowKey(command.namespace, command.flow_id)
         flow = await self._sources.latest(key)
@@ -44,6 +44,8 @@ class Starting:
             flow = await self._sources.revision(key, command.revision)
         if flow.disabled:
             raise Conflict(f"Cannot execute a flow which is disabled: {key}")
+        if self._sources.is_draft(flow):
+            raise Conflict(f"Cannot execute a flow which is a draft: {key}", mend="save it without `draft`")
         inputs, secrets = await self._inputs(flow, command)
         execution = new_execution(
             flow,

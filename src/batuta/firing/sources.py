@@ -26,11 +26,12 @@ class Latest(msgspec.Struct):
     deleted: bool
     flow: Flow | None
     rules: dict[str, Rule] = {}
+    draft: bool = False
 
     @property
     def can_start(self) -> bool:
         """A trigger may start the flow."""
-        return self.flow is not None and not self.flow.disabled
+        return self.flow is not None and not self.flow.disabled and not self.draft
 
 
 class RuleSource:
@@ -71,4 +72,4 @@ def _read(stored: FlowRevision) -> Latest:
         except FlowError:
             flow = None
     rules = {} if flow is None else {each.id: Rule(flow, each) for each in flow.triggers if class_of(each)}
-    return Latest(stored.revision, stored.created_at, stored.deleted, flow, rules)
+    return Latest(stored.revision, stored.created_at, stored.deleted, flow, rules, stored.draft)

@@ -6,7 +6,7 @@ from batuta.flows.defaults import PluginDefault
 from batuta.flows.edit import Part, parts, replace_task, set_disabled, split_documents, strip_revision
 from batuta.flows.findings import Violation, frame
 from batuta.flows.inputs import Resolution, ResolvedInput, resolve, type_outputs
-from batuta.flows.parser import InvalidFlow, Reading, parse, read
+from batuta.flows.parser import InvalidFlow, Reading, named, parse, read
 from batuta.flows.reader import ReadLimits
 from batuta.flows.schema import flow_schema
 from batuta.flows.templates import TemplateFindings, check_templates
@@ -24,6 +24,7 @@ __all__ = [
     "check_templates",
     "flow_schema",
     "frame",
+    "named",
     "parse",
     "parts",
     "read",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from enum import StrEnum
 from functools import lru_cache
@@ -16,11 +17,13 @@ from batuta.flows.defaults import PluginDefault
 from batuta.flows.findings import Findings, Violation
 from batuta.flows.reader import Document, Mark, ReadLimits, Unreadable, load
 from batuta.flows.section import Section, illegal, shown
-from batuta.model.flow import Concurrency, ConcurrencyBehavior, Flow
+from batuta.model.flow import Concurrency, ConcurrencyBehavior, Flow, FlowKey
 from batuta.model.task import Task
 
 ID = r"[a-zA-Z0-9][a-zA-Z0-9._-]*"
 NAMESPACE = r"[a-z0-9][a-z0-9._-]*"
+_MOST_ID = 100
+_MOST_NAMESPACE = 150
 PROPERTIES = frozenset(
     {
         "id",
@@ -169,6 +172,20 @@ def parse(
     return _remembered(source, revision)
 
 
+def named(source: str) -> FlowKey | None:
+    """The flow that a text is about, whatever else is wrong with it; None when it does not say so."""
+    try:
+        data = load(source, ReadLimits()).data
+    except Unreadable:
+        return None
+    namespace, id = (data.get("namespace"), data.get("id")) if isinstance(data, dict) else (None, None)
+    if not isinstance(namespace, str) or not isinstance(id, str):
+        return None
+    is_short = len(id) <= _MOST_ID and len(namespace) <= _MOST_NAMESPACE
+    good = is_short and re.fullmatch(NAMESPACE, namespace) and re.fullmatch(ID, id)
+    return FlowKey(namespace, id) if good else None
+
+
 @lru_cache(maxsize=5_000)
 def _remembered(source: str, revision: int) -> Flow:
     return _parsed(read(source, revision=revision))
@@ -203,8 +220,9 @@ def _flow(found: Findings, revision: int, server_defaults: Sequence[PluginDefaul
         section.wrong("tasks", "must not be empty", hint="list at least one task below `tasks:`")
     _check_other_parts(section)
     flow = Flow(
-        id=section.text("id", required=True, pattern=ID, least=1, most=100) or "",
-        namespace=section.text("namespace", required=True, pattern=NAMESPACE, least=1, most=150) or "",
+        id=section.text("id", required=True, pattern=ID, least=1, most=_MOST_ID) or "",
+        namespace=section.text("namespace", required=True, pattern=NAMESPACE, least=1, most=_MOST_NAMESPACE)
+        or "",
         revision=revision,
         description=section.text("description"),
         labels=labels.labels(section),

@@ -97,6 +97,8 @@ class FlowRevision(msgspec.Struct, frozen=True, kw_only=True):
     created_at: datetime
     deleted: bool = False
     disabled: bool = False
+    draft: bool = False
+    """Saved unfinished: it may be wrong, and only people start it."""
     description: str | None = None
     labels: Labels = ()
 

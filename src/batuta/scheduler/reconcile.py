@@ -47,15 +47,21 @@ def reconcile(latest: Latest | None, records: Sequence[TriggerRecord], now: date
             found.listens |= latest.can_start and not rule.definition.disabled
         kind = kind_of(rule.definition)
         if kind is not None:
-            _follow(found, rule, kind, present.pop(id, None), now)
+            _follow(found, rule, kind, present.pop(id, None), now, draft=latest.draft)
     found.removed = [record.key for record in present.values()]
     return found
 
 
 def _follow(
-    found: Reconciled, rule: Rule, kind: TriggerKind, record: TriggerRecord | None, now: datetime
+    found: Reconciled,
+    rule: Rule,
+    kind: TriggerKind,
+    record: TriggerRecord | None,
+    now: datetime,
+    *,
+    draft: bool,
 ) -> None:
-    is_held = rule.flow.disabled or rule.definition.disabled
+    is_held = draft or rule.flow.disabled or rule.definition.disabled
     definition = digest(rule.definition)
     if record is None:
         found.fresh.append(

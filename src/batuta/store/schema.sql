@@ -10,6 +10,7 @@ CREATE TABLE flows (
 	description TEXT,
 	labels TEXT NOT NULL,
 	source TEXT NOT NULL,
+	draft BOOLEAN DEFAULT 0 NOT NULL,
 	PRIMARY KEY (namespace, id, revision)
 );
 

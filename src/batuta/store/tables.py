@@ -41,6 +41,7 @@ flows = Table(
     Column("description", Text),
     Column("labels", Text, nullable=False),
     Column("source", Text, nullable=False),
+    Column("draft", Boolean, nullable=False, server_default=text("0")),
     PrimaryKeyConstraint("namespace", "id", "revision"),
 )
 """One row per revision; the newest one of a name counts, be it a deletion."""

@@ -27,19 +27,23 @@ class Change(msgspec.Struct, frozen=True):
     key: FlowKey
     source: str
     flow: Flow
+    draft: bool = False
 
 
-def read(source: str) -> Change:
-    """A text as the flow it declares.
+def read(source: str, *, draft: bool = False) -> Change:
+    """A text as the flow it declares; of a draft only the name has to be right.
 
     Raises:
         Invalid: it is wrong; with every violation.
     """
     text = flows.strip_revision(source)
     reading = flows.read(text)
-    if reading.flow is None:
+    if reading.flow is not None:
+        return Change(reading.flow.key, text, reading.flow, draft)
+    key = flows.named(text) if draft else None
+    if key is None:
         raise Invalid(parts_of(reading.violations))
-    return Change(reading.flow.key, text, reading.flow)
+    return Change(key, text, Flow(id=key.id, namespace=key.namespace), draft)
 
 
 def parts_of(violations: Sequence[flows.Violation]) -> list[Part]:
@@ -57,9 +61,9 @@ def parts_of(violations: Sequence[flows.Violation]) -> list[Part]:
     ]
 
 
-async def create(site: Site, source: str) -> Stored:
+async def create(site: Site, source: str, *, draft: bool = False) -> Stored:
     """Store the first revision of a flow, or the next one of a flow that was deleted."""
-    change = read(source)
+    change = read(source, draft=draft)
     site.guard.must(Action.CREATE, change.key.namespace)
     for _ in range(TRIES):
         present = await site.ports.store.flows.latest(change.key)
@@ -72,10 +76,10 @@ async def create(site: Site, source: str) -> Stored:
     raise Conflict(f"the flow {change.key} is being changed by others; try again")
 
 
-async def update(site: Site, key: FlowKey, source: str) -> Stored:
+async def update(site: Site, key: FlowKey, source: str, *, draft: bool = False) -> Stored:
     """Store the next revision of a flow; the same text again changes nothing."""
     await site.need_latest(key)
-    change = read(source)
+    change = read(source, draft=draft)
     wrong = []
     if change.key.id != key.id:
         wrong.append(Part(message="Illegal flow id update", path="flow.id", pointer="/id"))
@@ -91,13 +95,17 @@ async def put(site: Site, change: Change) -> Stored:
     site.guard.must(Action.UPDATE, change.key.namespace)
     for _ in range(TRIES):
         present = await site.ports.store.flows.latest(change.key)
-        if present is not None and not present.deleted and present.source == change.source:
+        if present is not None and not present.deleted and _is_same(present, change):
             return site.parsed(present)
         try:
             return await _store(site, change, present)
         except AlreadyExists:
             continue
     raise Conflict(f"the flow {change.key} is being changed by others; try again")
+
+
+def _is_same(present: FlowRevision, change: Change) -> bool:
+    return (present.source, present.draft) == (change.source, change.draft)
 
 
 async def delete(site: Site, key: FlowKey) -> None:
@@ -126,6 +134,7 @@ async def _store(site: Site, change: Change, present: FlowRevision | None) -> St
         source=change.source,
         created_at=site.now(),
         disabled=change.flow.disabled,
+        draft=change.draft,
         description=change.flow.description,
         labels=change.flow.labels,
     )
@@ -143,7 +152,7 @@ def from_json(document: dict[str, Any]) -> str:
     kept = {
         name: value
         for name, value in document.items()
-        if name not in ("source", "revision", "deleted", "updated")
+        if name not in ("source", "revision", "deleted", "draft", "updated")
     }
     return as_yaml(kept)
 

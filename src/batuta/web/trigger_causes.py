@@ -31,6 +31,8 @@ class TriggerEvidence(msgspec.Struct, kw_only=True):
     type: str = ""
     """The type of the definition under its present name."""
     flow_disabled: bool = False
+    draft: bool = False
+    """The flow is saved unfinished."""
     job: TriggerJob | None = None
     """The evaluation that waits for a worker, or that one has."""
     holder: Evidence | None = None
@@ -39,6 +41,12 @@ class TriggerEvidence(msgspec.Struct, kw_only=True):
     """Preconditions that were met so far."""
     conditions: dict[str, str] = {}
     """All preconditions: how each is named to people, by the name it has in the window."""
+
+    @property
+    def may_start(self) -> bool:
+        """The newest revision of the flow lets the trigger start it."""
+        is_off = self.definition is None or self.definition.disabled
+        return not (is_off or self.draft or self.flow_disabled)
 
 
 def explained(found: TriggerEvidence, now: datetime, slots: int) -> TriggerExplanation:
@@ -59,6 +67,9 @@ def explained(found: TriggerEvidence, now: datetime, slots: int) -> TriggerExpla
 
 def _causes(found: TriggerEvidence, now: datetime, slots: int) -> Iterator[Cause]:
     record = found.record
+    if found.draft:
+        message = "its flow is a draft, which no trigger starts; save it without `draft`"
+        yield Cause(kind=CauseKind.DISABLED, message=message)
     if found.flow_disabled or (found.definition is not None and found.definition.disabled):
         what = "its flow is" if found.flow_disabled else "it is"
         yield Cause(
@@ -66,7 +77,7 @@ def _causes(found: TriggerEvidence, now: datetime, slots: int) -> Iterator[Cause
             message=f"{what} disabled in the text of the flow; save the flow without `disabled: true`",
         )
     if record is None:
-        if found.definition is not None and not found.definition.disabled and not found.flow_disabled:
+        if found.may_start:
             yield _of_listener(found)
         return
     words = " ".join(found.key)
@@ -85,7 +96,11 @@ def _causes(found: TriggerEvidence, now: datetime, slots: int) -> Iterator[Cause
     yield from _troubles(record)
     yield from _locks(found, record, words, now, slots)
     yield from _backfills(record, words)
-    if not record.disabled:
+    if record.held:
+        if found.may_start:
+            message = "the scheduler has not read the newest revision of its flow yet"
+            yield Cause(kind=CauseKind.EXECUTOR, message=message)
+    elif not record.disabled:
         yield _to_come(found, record, now)
 
 

@@ -25,6 +25,7 @@ async def evidence_of(site: Site, key: TriggerKey) -> TriggerEvidence:
     found = TriggerEvidence(key=key, record=await store.triggers.get(key))
     stored = await store.flows.latest(key.flow)
     flow = None if stored is None or stored.deleted else site.parsed(stored).flow
+    found.draft = stored is not None and stored.draft
     if flow is not None:
         found.flow_disabled = flow.disabled
         found.definition = next((each for each in flow.triggers if each.id == key.trigger_id), None)

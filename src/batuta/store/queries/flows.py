@@ -41,6 +41,7 @@ _ROWS = select(
     _F.description,
     _F.labels,
     _F.source,
+    _F.draft,
 )
 
 

@@ -118,12 +118,13 @@ def flow_row(flow: FlowRevision) -> Row:
         flow.description,
         labels_text(flow.labels),
         flow.source,
+        flow.draft,
     )
 
 
 def flow_of(row: Row) -> FlowRevision:
     """From the columns of `latest_flow`."""
-    namespace, id, revision, created_at, deleted, disabled, description, labels, source = row
+    namespace, id, revision, created_at, deleted, disabled, description, labels, source, draft = row
     return FlowRevision(
         namespace=namespace,
         id=id,
@@ -133,6 +134,7 @@ def flow_of(row: Row) -> FlowRevision:
         disabled=bool(disabled),
         description=description,
         source=source,
+        draft=bool(draft),
         labels=tuple(Label(key, value) for key, value in decode_labels(labels).items()),
     )
 

@@ -2,8 +2,8 @@
 
 -- name: add_flow
 -- A new revision; one that exists is refused by the primary key.
-INSERT INTO flows (namespace, id, revision, created_at, deleted, disabled, description, labels, source)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?);
+INSERT INTO flows (namespace, id, revision, created_at, deleted, disabled, description, labels, source, draft)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?);
 
 -- name: put_execution
 -- An execution, new or changed. What never changes during its life is left alone, and so are the indexes on it.
@@ -153,17 +153,17 @@ SELECT id, body FROM events ORDER BY id;
 
 -- name: latest_flow
 -- The newest revision of a flow.
-SELECT namespace, id, revision, created_at, deleted, disabled, description, labels, source FROM flows
+SELECT namespace, id, revision, created_at, deleted, disabled, description, labels, source, draft FROM flows
 WHERE namespace = ? AND id = ? ORDER BY revision DESC LIMIT 1;
 
 -- name: flow_revision
 -- One revision of a flow.
-SELECT namespace, id, revision, created_at, deleted, disabled, description, labels, source FROM flows
+SELECT namespace, id, revision, created_at, deleted, disabled, description, labels, source, draft FROM flows
 WHERE namespace = ? AND id = ? AND revision = ?;
 
 -- name: flow_revisions
 -- All revisions of a flow, oldest first.
-SELECT namespace, id, revision, created_at, deleted, disabled, description, labels, source FROM flows
+SELECT namespace, id, revision, created_at, deleted, disabled, description, labels, source, draft FROM flows
 WHERE namespace = ? AND id = ? ORDER BY revision;
 
 -- name: flow_namespaces

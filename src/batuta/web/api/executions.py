@@ -212,7 +212,11 @@ async def flows_of_namespace(namespace: FromPath[str], site: GivenSite) -> list[
             limit=query.MOST_PAGE_SIZE,
         )
     )
-    return [flow_shape.for_execution(site.parsed(each)) for each in page.results if not each.disabled]
+    return [
+        flow_shape.for_execution(site.parsed(each))
+        for each in page.results
+        if not each.disabled and not each.draft
+    ]
 
 
 @get("/executions/namespaces/{namespace:str}/flows/{flow_id:str}/average-duration")

@@ -40,16 +40,11 @@ async def source_of(request: Request[Any, Any, Any]) -> str:
     return await forms.text(request, MOST_SOURCE_BYTES)
 
 
-def _refuse_draft(asked: query.Query) -> None:
-    if asked.flag("draft"):
-        raise InvalidRequest("drafts are not supported", where="draft", mend="save a flow that is complete")
-
-
 @post("/flows")
 async def create(request: Request[Any, Any, Any], site: GivenSite) -> Json:
     """Store a new flow."""
-    _refuse_draft(query.of(request))
-    return shape.with_source(await saving.create(site, await source_of(request)))
+    draft = query.of(request).flag("draft")
+    return shape.with_source(await saving.create(site, await source_of(request), draft=draft))
 
 
 @put("/flows/{namespace:str}/{flow_id:str}")
@@ -57,8 +52,8 @@ async def update(
     request: Request[Any, Any, Any], namespace: FromPath[str], flow_id: FromPath[str], site: GivenSite
 ) -> Json:
     """Store the next revision of a flow."""
-    _refuse_draft(query.of(request))
-    return shape.with_source(await saving.update(site, FlowKey(namespace, flow_id), await source_of(request)))
+    key, draft = FlowKey(namespace, flow_id), query.of(request).flag("draft")
+    return shape.with_source(await saving.update(site, key, await source_of(request), draft=draft))
 
 
 @get("/flows/{namespace:str}/{flow_id:str}")

@@ -69,6 +69,8 @@ async def _flow(site: Site, key: FlowKey) -> Flow:
     stored = site.parsed(latest)
     if stored.flow is None:
         raise Conflict("the flow of the webhook is not valid", mend="mend the flow and save it")
+    if latest.draft:
+        raise Conflict("the flow of the webhook is a draft", mend="save it without `draft` first")
     if stored.flow.disabled:
         raise Conflict("the flow of the webhook is disabled", mend="enable the flow first")
     return stored.flow

@@ -41,7 +41,7 @@ def flow(stored: Stored) -> Json:
         shape["inputs"] = [declared_input(each) for each in document["inputs"]]
     shape["disabled"] = revision.disabled
     shape["deleted"] = revision.deleted
-    shape["draft"] = False
+    shape["draft"] = revision.draft
     shape["labels"] = _labels(stored.flow.labels)
     for name, value in document.items():
         if name not in _LEFT_OUT and value is not None:
@@ -58,7 +58,7 @@ def _unreadable(revision: FlowRevision, problem: str) -> Json:
         "revision": revision.revision,
         "disabled": revision.disabled,
         "deleted": revision.deleted,
-        "draft": False,
+        "draft": revision.draft,
         "labels": _labels(revision.labels),
         "tasks": [],
         "exception": problem,
