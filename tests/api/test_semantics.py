@@ -52,6 +52,23 @@ SLOW = """
     tasks:
       - {id: nap, type: io.kestra.plugin.core.flow.Sleep, duration: PT30S}
     """
+FALTERING = """
+    id: faltering
+    namespace: company.team
+    tasks:
+      - id: block
+        type: io.kestra.plugin.core.flow.Sequential
+        tasks:
+          - {id: good, type: io.kestra.plugin.core.debug.Return, format: fine}
+          - id: bad
+            type: io.kestra.plugin.core.debug.Return
+            format: "{{ taskrun.attemptsCount == 1 ? 'at last' : nothing }}"
+        errors:
+          - {id: tell, type: io.kestra.plugin.core.debug.Return, format: sorry}
+      - {id: last, type: io.kestra.plugin.core.debug.Return, format: over}
+    outputs:
+      - {id: word, type: STRING, value: "{{ outputs.last.value ?? 'none' }}"}
+    """
 
 
 def run_of(execution: dict[str, Any], task: str) -> dict[str, Any]:
@@ -103,3 +120,40 @@ async def test_a_killed_execution_is_restarted_at_once(api: Api):
     again = await reaches(api, f"/executions/{started['id']}", "RUNNING")
     assert again["metadata"]["attemptNumber"] == 2
     await api.call("DELETE", f"/executions/{started['id']}/kill")
+
+
+async def test_a_restart_answers_with_what_it_does_and_not_with_what_came_of_it(api: Api):
+    await api.save(FALTERING)
+    failed = await api.run("company.team/faltering")
+
+    answer = await api.call("POST", f"/executions/{failed['id']}/restart")
+
+    assert [each["state"] for each in answer["state"]["histories"]] == [
+        "CREATED",
+        "RUNNING",
+        "FAILED",
+        "RESTARTED",
+    ]
+    assert [
+        (run["taskId"], run["state"]["current"], len(run["attempts"])) for run in answer["taskRunList"]
+    ] == [
+        ("block", "RUNNING", 1),
+        ("good", "SUCCESS", 1),
+        ("bad", "RESTARTED", 1),
+    ]
+    assert "outputs" not in answer
+    done = await over(api, failed["id"])
+    assert done["state"]["current"] == "SUCCESS"
+    assert [run["taskId"] for run in done["taskRunList"]] == ["block", "good", "bad", "last"]
+
+
+async def test_a_mark_answers_with_the_execution_on_its_way(api: Api):
+    await api.save(FALTERING)
+    failed = await api.run("company.team/faltering")
+    mark = {"taskRunId": run_of(failed, "bad")["id"], "state": "SUCCESS"}
+
+    answer = await api.call("POST", f"/executions/{failed['id']}/state", json=mark)
+
+    assert answer["state"]["current"] == "RESTARTED"
+    assert run_of(answer, "bad")["state"]["current"] == "SUCCESS"
+    assert run_of(answer, "block")["state"]["current"] == "RUNNING"

@@ -15,7 +15,7 @@ from batuta.model.execution import Execution
 from batuta.model.flow import FlowKey
 from batuta.model.state import State
 from batuta.store.port import AllOf, AnyOf, Condition, Criteria, Order, Search
-from batuta.web import filters, forms, operations, query, replaying, resuming, starting, stream
+from batuta.web import filters, forms, operations, query, replaying, resuming, snapshots, starting, stream
 from batuta.web.access import Action
 from batuta.web.routes import Decorator, delete, get, post
 from batuta.web.shapes import execution as shape
@@ -76,6 +76,13 @@ async def read(execution_id: FromPath[str], site: GivenSite) -> Json:
 async def full(site: Site, execution: Execution) -> Json:
     """An execution with its task runs."""
     runs = await site.ports.store.executions.task_runs(execution.id)
+    return shape.full(*await site.filled(execution, runs), site.now())
+
+
+async def restarted(site: Site, execution: Execution) -> Json:
+    """An execution that was set on its way again, as it was then."""
+    runs = await site.ports.store.executions.task_runs(execution.id)
+    execution, runs = snapshots.as_restarted(execution, runs)
     return shape.full(*await site.filled(execution, runs), site.now())
 
 
@@ -274,8 +281,8 @@ async def restart(request: Request[Any, Any, Any], execution_id: FromPath[str], 
         await site.need_revision(execution.flow_key, revision)
     await operations.check_restart(site, execution)
     if revision is not None and revision != execution.revision:
-        return await full(site, await replaying.restart_with_revision(site, execution, revision))
-    return await full(site, await operations.perform(site, execution, operations.RESTART))
+        return await restarted(site, await replaying.restart_with_revision(site, execution, revision))
+    return await restarted(site, await operations.perform(site, execution, operations.RESTART))
 
 
 @actions(post, "pause")

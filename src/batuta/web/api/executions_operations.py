@@ -11,7 +11,7 @@ from litestar.params import FromPath
 from batuta.errors import NotFound
 from batuta.model.state import State
 from batuta.web import bulk, forms, operations, query, replaying, reviewing, starting
-from batuta.web.api.executions import actions, full
+from batuta.web.api.executions import actions, full, restarted
 from batuta.web.api.executions_bulk import found_ids
 from batuta.web.query import Query
 from batuta.web.routes import post
@@ -86,7 +86,9 @@ async def mark(request: Request[Any, Any, Any], execution_id: FromPath[str], sit
     if not any(run.id == asked.task_run_id for run in runs):
         raise NotFound(f"the execution `{execution_id}` has no task run `{asked.task_run_id}`")
     operation = operations.mark(asked.task_run_id, asked.state)
-    return await full(site, await operations.perform(site, execution, operation))
+    changed = await operations.perform(site, execution, operation)
+    answer = full if asked.state is State.CANCELLED else restarted
+    return await answer(site, changed)
 
 
 @actions(post, "change-status")
