@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from batuta import expr
@@ -94,6 +94,7 @@ QUICK = expr.Limits(steps=20_000, output_characters=200_000, range_elements=2000
 
 @settings(max_examples=400, deadline=None, suppress_health_check=list(HealthCheck))
 @given(TEMPLATES)
+@example("{% for x in x %}{{ ([x, x] | abs) }}{% endfor %}")
 def test_a_template_of_the_grammar_gives_data_or_an_error(template: str):
     result = rendered(template, QUICK)
 

@@ -57,6 +57,8 @@ class Entry:
     def __str__(self) -> str:
         return f"{self.key}={self.value}"
 
+    __repr__ = __str__
+
 
 def to_float(value: float) -> Float:
     """`value` rounded to single precision; too large becomes infinite."""

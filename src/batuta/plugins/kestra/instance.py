@@ -225,6 +225,6 @@ def _said(answer: httpx.Response) -> str:
     return as_text(body)[:_MOST_SHOWN_CHARACTERS]
 
 
-def spare_file(ctx: RunContext, ending: str) -> Path:
+def spare_file(ctx: RunContext) -> Path:
     """A name in the working directory that nothing else has."""
-    return ctx.files.working_dir / f"{ids.random_id()}.{ending}"
+    return ctx.files.working_dir / ids.random_id()

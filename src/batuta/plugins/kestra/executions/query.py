@@ -92,13 +92,13 @@ class Query(InstanceTask):
                 case FetchType.FETCH:
                     rows = [each async for found in self._found(instance) for each in found]
                     return self.Output(size=len(rows), rows=rows)
-            path = spare_file(ctx, "ion")
+            path = spare_file(ctx)
             with path.open("wb") as file:
                 writer = RowWriter(file)
                 async for found in self._found(instance):
                     for each in found:
                         writer.write(each)
-            return self.Output(size=writer.count, uri=await ctx.files.put(path))
+            return self.Output(size=writer.count, uri=await ctx.files.put(path, "executions.ion"))
 
     async def _found(self, instance: Instance) -> AsyncIterator[list[Json]]:
         if self.page is not None:

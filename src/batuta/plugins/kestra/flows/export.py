@@ -44,7 +44,7 @@ class Export(InstanceTask):
         params = {f"filters[labels][EQUALS][{key}]": value for key, value in map(_pair, self.labels)}
         if self.namespace:
             params["filters[namespace][PREFIX]"] = self.namespace
-        path = spare_file(ctx, "zip")
+        path = spare_file(ctx)
         async with opened(ctx, self) as instance:
             await instance.download(path, "GET", "flows", "export", "by-query", params=params)
         return Archive(flows_zip=await ctx.files.put(path, "flows.zip"))
@@ -76,7 +76,7 @@ class ExportById(InstanceTask):
 
     async def run(self, ctx: RunContext) -> Archive:
         """Ask for it and keep it."""
-        path = spare_file(ctx, "zip")
+        path = spare_file(ctx)
         async with opened(ctx, self) as instance:
             await instance.download(path, "POST", "flows", "export", "by-ids", json=to_builtins(self.flows))
         return Archive(flows_zip=await ctx.files.put(path, "flows.zip"))

@@ -56,13 +56,13 @@ class Fetch(InstanceTask):
         execution_id = self.execution_id or ctx.identity.execution_id
         async with opened(ctx, self) as instance:
             lines = await instance.call("GET", "logs", execution_id, params={"minLevel": self.level.value})
-        path = spare_file(ctx, "ion")
+        path = spare_file(ctx)
         with path.open("wb") as file:
             writer = RowWriter(file)
             for line in lines:
                 if self._is_wanted(line):
                     writer.write(_row(line))
-        return self.Output(uri=await ctx.files.put(path), size=writer.count)
+        return self.Output(uri=await ctx.files.put(path, "log.ion"), size=writer.count)
 
     def _is_wanted(self, line: dict[str, Any]) -> bool:
         if self.tasks_id and line.get("taskId") not in self.tasks_id:
