@@ -22,8 +22,7 @@ from batuta.engine.draft import Draft, Step
 from batuta.engine.flowables import dag
 from batuta.engine.ledger import Ledger
 from batuta.engine.outline import FINALLY
-from batuta.executor import loop as executor_loop
-from batuta.executor import plan
+from batuta.executor import plan, steps
 from batuta.executor.admissions import Admissions
 from batuta.model.execution import TaskRun
 from batuta.model.state import State
@@ -69,12 +68,12 @@ def _every(count: int) -> Callable[[], bool]:
 
 def _steps(change: Callable[[Ledger, on.AnyEvent, Callable[[], Step]], Step]) -> Any:
     """A patch of the executor's steps."""
-    true = executor_loop.advance
+    true = steps.advance
 
     def wrong(ledger: Ledger, event: on.AnyEvent, **given: Any) -> Step:
         return change(ledger, event, lambda: true(ledger, event, **given))
 
-    return patch.object(executor_loop, "advance", wrong)
+    return patch.object(steps, "advance", wrong)
 
 
 @bug("is RUNNING|is SUBMITTED|does not come to rest")
