@@ -24,6 +24,7 @@ from batuta.lookups import Lookups
 from batuta.model.trigger import TriggerJob, TriggerKey, TriggerKind
 from batuta.worker.answering import Answers, LostJob, reason
 from batuta.worker.attempt import Bench
+from batuta.worker.insisting import insistently
 from batuta.worker.listening import Listeners, agrees
 from batuta.worker.polling import Looks, Poller
 
@@ -86,7 +87,8 @@ class TriggerWorker:
                     if former is not None:
                         former.stop()
                     running = self._running[job.key] = Running(job)
-                    running.task = group.create_task(self._evaluate(running), name=f"trigger {job.key}")
+                    evaluation = insistently(self._evaluate(running))
+                    running.task = group.create_task(evaluation, name=f"trigger {job.key}")
             with suppress(TimeoutError):
                 async with asyncio.timeout(LOOK_SECONDS):
                     await self._wake.wait()
