@@ -1,4 +1,4 @@
-"""Cancellation that reaches code which loses one.
+"""Cancellation that reaches code which loses one, and work that none may interrupt.
 
 Libraries of message brokers take a cancellation for that of a task of their own, and `asyncio.wait_for` drops
 one that comes in the moment its future is done. What they run in then goes on for ever.
@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Coroutine
-from contextlib import suppress
 from typing import Any, TypeVar
 
 T = TypeVar("T")
@@ -22,11 +21,30 @@ async def insistently(work: Coroutine[Any, Any, T]) -> T:
     try:
         await asyncio.wait({task})
     except asyncio.CancelledError:
-        while not task.done():
-            task.cancel()
-            with suppress(asyncio.CancelledError):
-                await asyncio.wait({task}, timeout=AGAIN_SECONDS)
-        if not task.cancelled():
-            task.exception()  # asyncio complains of what nobody has looked at
+        await to_its_end(_stop(task))
         raise
+    return task.result()
+
+
+async def _stop(task: asyncio.Task[Any]) -> None:
+    while not task.done():
+        task.cancel()
+        await asyncio.wait({task}, timeout=AGAIN_SECONDS)
+    if not task.cancelled():
+        task.exception()  # asyncio complains of what nobody has looked at
+
+
+async def to_its_end(work: Coroutine[Any, Any, T]) -> T:
+    """Await `work` whatever happens to the awaiting task; a cancellation is passed on when it is done."""
+    task = asyncio.ensure_future(work)
+    cancelled: asyncio.CancelledError | None = None
+    while not task.done():
+        try:
+            await asyncio.shield(task)
+        except asyncio.CancelledError as error:
+            if task.done():
+                break
+            cancelled = error
+    if cancelled is not None:
+        raise cancelled
     return task.result()

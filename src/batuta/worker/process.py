@@ -5,16 +5,15 @@ from __future__ import annotations
 import asyncio
 import os
 import subprocess
-from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 from batuta.errors import TaskError
 from batuta.plugin.context import OnLine
 from batuta.worker.family import Family
+from batuta.worker.insisting import to_its_end
 from batuta.worker.warden import MARK, Warden
-
-T = TypeVar("T")
 
 _OWN_PREFIXES = ("SECRET_", "KESTRA_", "BATUTA_")
 """Variables of the server itself; scripts do not inherit them (plugins spec B6.1)."""
@@ -67,10 +66,10 @@ class ChildProcesses:
             await _exit_of(program)
             _, still_reading = await asyncio.wait(readers, timeout=_LINGER_SECONDS)
         except asyncio.CancelledError:
-            await _to_its_end(self._clear(program, family, readers))
+            await to_its_end(self._clear(program, family, readers))
             raise
         if still_reading or not family.group_is_empty():
-            await _to_its_end(self._clear(program, family, readers))
+            await to_its_end(self._clear(program, family, readers))
         self._warden.ended(mark)
         for reader in readers:
             if not reader.cancelled():
@@ -193,19 +192,3 @@ async def _exit_of(program: subprocess.Popen[bytes]) -> None:
 def _settle(future: asyncio.Future[None]) -> None:
     if not future.done():
         future.set_result(None)
-
-
-async def _to_its_end(work: Coroutine[Any, Any, T]) -> T:
-    """Await `work` whatever happens to the awaiting task; a cancellation is passed on when it is done."""
-    task = asyncio.ensure_future(work)
-    cancelled: asyncio.CancelledError | None = None
-    while not task.done():
-        try:
-            await asyncio.shield(task)
-        except asyncio.CancelledError as error:
-            if task.done():
-                break
-            cancelled = error
-    if cancelled is not None:
-        raise cancelled
-    return task.result()
