@@ -1,7 +1,8 @@
 """jq programs, evaluated here and within the budgets of the rendering.
 
 The C library cannot be interrupted, reads the environment and runs patterns of unbounded cost.
-The pipeline is `parser`, `machine`, `builtins`; `prelude` holds what is written in jq itself.
+The pipeline is `parser`, `machine`, `builtins`; `functions` are the built-in ones in Python, `prelude` has those
+in jq itself.
 """
 
 from __future__ import annotations
@@ -10,7 +11,8 @@ from functools import lru_cache
 from typing import Any
 
 from batuta.expr.errors import EvaluationError, LimitError
-from batuta.expr.jq.machine import BreakError, Environment, JqError, evaluate, message_of, prepare
+from batuta.expr.jq.data import JqError, message_of, prepare
+from batuta.expr.jq.machine import BreakError, Environment, evaluate
 from batuta.expr.jq.parser import parse
 from batuta.expr.run import Run
 

@@ -6,18 +6,8 @@ import math
 from collections.abc import Iterator
 from typing import Any
 
-from batuta.expr.jq.machine import (
-    Environment,
-    JqError,
-    cut,
-    evaluate,
-    index,
-    order,
-    real_path,
-    truth,
-    type_of,
-    values,
-)
+from batuta.expr.jq.data import JqError, cut, index, order, truth, type_of
+from batuta.expr.jq.machine import Environment, evaluate, real_path, values
 from batuta.expr.jq.operators import BINARY
 from batuta.expr.jq.parser import Node
 from batuta.expr.kinds import is_number

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from batuta.expr.jq.machine import JqError, describe
+from batuta.expr.jq.data import JqError, describe
 from batuta.expr.printing import json_text
 
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from batuta.expr.errors import LimitError
-from batuta.expr.jq.machine import JqError, describe, number, order, same
+from batuta.expr.jq.data import JqError, describe, number, order, same
 from batuta.expr.kinds import is_number
 from batuta.expr.run import Run
 

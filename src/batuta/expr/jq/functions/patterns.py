@@ -7,11 +7,13 @@ from typing import Any
 
 from batuta.expr.errors import EvaluationError
 from batuta.expr.filters.patterns import compiled
-from batuta.expr.jq.machine import Environment, JqError, Path, Stream, describe, values
+from batuta.expr.jq.data import JqError, describe
+from batuta.expr.jq.functions.registering import Functions
+from batuta.expr.jq.machine import Environment, Path, Stream, values
 from batuta.expr.jq.parser import Node
 from batuta.expr.run import Run
 
-FUNCTIONS: dict[tuple[str, int], Any] = {}
+FUNCTIONS = Functions()
 _FLAGS = {"i": "i", "x": "", "s": "s", "n": "", "l": "", "p": "s", "g": ""}
 
 

@@ -7,11 +7,12 @@ from re import error as re_error
 from typing import Any
 
 from batuta.clock import SystemClock
-from batuta.expr.jq.machine import JqError, describe, number
+from batuta.expr.jq.data import JqError, describe, number
+from batuta.expr.jq.functions.registering import Functions
 from batuta.expr.kinds import is_number
 from batuta.expr.run import Run
 
-FUNCTIONS: dict[tuple[str, int], Any] = {}
+FUNCTIONS = Functions()
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -67,20 +68,11 @@ def _now(run: Run, value: Any) -> Any:
     return ((run.options.now or SystemClock().now()) - _EPOCH).total_seconds()
 
 
-def _register() -> None:
-    from batuta.expr.jq.builtins import simple
-
-    for name, arity, apply in (
-        ("gmtime", 0, _gmtime),
-        ("localtime", 0, _gmtime),
-        ("mktime", 0, _mktime),
-        ("strftime", 1, _strftime),
-        ("strflocaltime", 1, _strftime),
-        ("strptime", 1, _strptime),
-        ("fromdateiso8601", 0, _from_iso),
-        ("now", 0, _now),
-    ):
-        simple(name, arity, apply, FUNCTIONS)
-
-
-_register()
+FUNCTIONS.simple("gmtime", 0, _gmtime)
+FUNCTIONS.simple("localtime", 0, _gmtime)
+FUNCTIONS.simple("mktime", 0, _mktime)
+FUNCTIONS.simple("strftime", 1, _strftime)
+FUNCTIONS.simple("strflocaltime", 1, _strftime)
+FUNCTIONS.simple("strptime", 1, _strptime)
+FUNCTIONS.simple("fromdateiso8601", 0, _from_iso)
+FUNCTIONS.simple("now", 0, _now)
