@@ -1,8 +1,8 @@
 """jq programs, evaluated here and within the budgets of the rendering.
 
 The C library cannot be interrupted, reads the environment and runs patterns of unbounded cost.
-The pipeline is `parser`, `machine`, `builtins`; `functions` are the built-in ones in Python, `prelude` has those
-in jq itself.
+The pipeline is `parser`, `machine`, `builtins`. Built-in functions in Python are in `functions`, those in jq
+itself in `prelude`.
 """
 
 from __future__ import annotations
