@@ -39,10 +39,11 @@ def of_file(path: Path) -> dict[str, Any]:
     """
     from batuta.cli.loading import text_of
     from batuta.flows import reader
+    from batuta.flows.document import Unreadable
 
     try:
         document = reader.load(text_of(path), reader.ReadLimits())
-    except reader.Unreadable as error:
+    except Unreadable as error:
         where = f"{path} (line {error.mark.line}, column {error.mark.column})"
         raise InvalidRequest(error.message, where=where, mend=error.hint) from None
     if document.data is None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from batuta import expr
-from batuta.flows import input_types
+from batuta.flows import input_bounds, input_types
 from batuta.flows.findings import did_you_mean
 from batuta.flows.inputs import with_members
 from batuta.flows.section import Section, scalar_text, shown
@@ -144,7 +144,7 @@ def _depends_on(section: Section) -> DependsOn | None:
 
 def _validator(section: Section) -> str | None:
     pattern = section.text("validator")
-    if pattern is not None and (problem := input_types.pattern_problem(pattern)) is not None:
+    if pattern is not None and (problem := input_bounds.pattern_problem(pattern)) is not None:
         section.wrong("validator", f"invalid pattern [{pattern}]", hint=problem)
     return pattern
 
@@ -202,7 +202,7 @@ def _check_default(section: Section, declared: Input) -> None:
         return  # the values are not known yet; a broken pattern is told where it stands
     choices = [choice.value for choice in declared.values]
     try:
-        input_types.check(declared, value, choices)
+        input_bounds.check(declared, value, choices)
     except input_types.Unfit as unfit:
         blamed = input_types.as_text(default if unfit.value is None else unfit.value)
         hint = did_you_mean(blamed, choices)
@@ -218,7 +218,7 @@ _WITHOUT_DEFAULT = frozenset({_T.FORM, _T.REUSABLE_INPUTS})
 
 
 def _usable(declared: Input) -> bool:
-    return declared.validator is None or input_types.pattern_problem(declared.validator) is None
+    return declared.validator is None or input_bounds.pattern_problem(declared.validator) is None
 
 
 def _is_rendered(value: Any) -> bool:

@@ -11,8 +11,8 @@ from typing import Any
 import msgspec
 
 from batuta.flows import known_types, tasks, triggers, type_check
+from batuta.flows.document import Document, Path
 from batuta.flows.findings import Findings
-from batuta.flows.reader import Document, Path
 from batuta.flows.section import Section, scalar_text
 from batuta.plugin import registry
 

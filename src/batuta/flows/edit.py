@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 
-from batuta.flows.reader import Path, ReadLimits, Unreadable, load
+from batuta.flows.document import Path, Unreadable
+from batuta.flows.reader import ReadLimits, load
 
 _SEPARATOR = re.compile(r"^---[ \t]*(?:#[^\n]*)?$", re.MULTILINE)
 

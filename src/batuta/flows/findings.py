@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from batuta.flows.reader import Document, Mark, Path
+from batuta.flows.document import Document, Mark, Path
 
 
 class Violation(msgspec.Struct, frozen=True, kw_only=True):

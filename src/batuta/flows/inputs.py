@@ -9,7 +9,7 @@ import msgspec
 
 from batuta import expr
 from batuta.errors import FlowError
-from batuta.flows import input_types
+from batuta.flows import input_bounds, input_types
 from batuta.flows.findings import Violation
 from batuta.flows.input_types import Unfit, as_text
 from batuta.model import sealed
@@ -190,7 +190,7 @@ class _Resolver:
                 return self._missing(declared)
             value = input_types.parse(declared.type, raw, declared.item_type)
             value = with_members(declared, value)
-            input_types.check(declared, value, choices)
+            input_bounds.check(declared, value, choices)
             stored = self._sealed(value) if declared.type is _T.SECRET else input_types.stored(value)
         except Unfit as unfit:
             message = f"Invalid value for input `{declared.id}`. Cause: {_discreet(declared, raw, unfit)}"
@@ -300,7 +300,7 @@ def _members(members: Sequence[Input], value: Mapping[str, Any]) -> dict[str, An
             continue
         try:
             typed[member.id] = input_types.parse(member.type, raw, member.item_type)
-            input_types.check(member, typed[member.id], [choice.value for choice in member.values])
+            input_bounds.check(member, typed[member.id], [choice.value for choice in member.values])
         except Unfit as unfit:
             raise Unfit(f"`{member.id}`: {unfit.reason}", raw) from None
     return typed

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import Any
 
-from batuta.flows.reader import Path
+from batuta.flows.document import Path
 from batuta.flows.section import Section, illegal, scalar_text, shown
 from batuta.model.labels import READ_ONLY, SYSTEM_PREFIX, Label, Labels
 

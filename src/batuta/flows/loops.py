@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import msgspec
 
 from batuta.flows import type_check
-from batuta.flows.reader import Path
+from batuta.flows.document import Path
 from batuta.plugin import schema
 
 _KEYED = (".ForEach", ".EachSequential", ".EachParallel")

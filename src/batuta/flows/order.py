@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from batuta.flows.reader import Path
+from batuta.flows.document import Path
 
 _RANK = {"tasks": 0, "errors": 1, "finally": 2, "afterExecution": 3}
 _SIDE_BY_SIDE = (".Parallel", ".Dag", ".EachParallel")

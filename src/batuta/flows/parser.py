@@ -14,8 +14,9 @@ from msgspec.structs import replace
 from batuta.errors import FlowError
 from batuta.flows import declarations, defaults, labels, renames, tasks, triggers, violations
 from batuta.flows.defaults import PluginDefault
+from batuta.flows.document import Document, Mark, Unreadable
 from batuta.flows.findings import Findings, Violation
-from batuta.flows.reader import Document, Mark, ReadLimits, Unreadable, load
+from batuta.flows.reader import ReadLimits, load
 from batuta.flows.section import Section, illegal, shown
 from batuta.model.flow import Concurrency, ConcurrencyBehavior, Flow, FlowKey
 from batuta.model.task import Task

@@ -8,16 +8,14 @@ that double themselves, sheer size) can cost more than `ReadLimits` allows.
 
 from __future__ import annotations
 
-import math
-import re
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 import msgspec
 import yaml
 
-Path = tuple[str | int, ...]
-"""From the root of a document to a place in it: names and list positions."""
+from batuta.flows.document import Document, Mark, Path, Repeated, Unreadable
+from batuta.flows.scalars import TAGS, TEXT, scalar
 
 
 class ReadLimits(msgspec.Struct, frozen=True):
@@ -31,89 +29,6 @@ class ReadLimits(msgspec.Struct, frozen=True):
     """Maps, lists and scalars, counted after aliases are replaced by what they stand for."""
     most_characters: int = 8 * 1024 * 1024
     """Characters of all scalars, counted likewise."""
-
-
-class Mark(NamedTuple):
-    """A place in a text. Lines and columns count from 1."""
-
-    line: int
-    column: int
-    width: int = 1
-    """Characters to underline."""
-    style: str = ""
-    """How a scalar was written: nothing for a plain one, a quote, `|` or `>`."""
-
-
-class Unreadable(Exception):
-    """A text is not a YAML document that may be read."""
-
-    def __init__(self, message: str, mark: Mark, hint: str | None = None) -> None:
-        super().__init__(message)
-        self.message = message
-        self.mark = mark
-        self.hint = hint
-
-
-class Repeated(msgspec.Struct, frozen=True):
-    """A key that a map has twice."""
-
-    path: Path
-    mark: Mark
-    first: Mark
-
-
-class Document:
-    """A text that was read. The data may be changed by whoever read it; `move` keeps the places right.
-
-    Attributes:
-        data: the root, as plain data.
-        keys, values: where the key and the value of each entry stand.
-        repeated: keys given twice in one map; the first one counts.
-        more: the text holds further documents, which were not read.
-    """
-
-    def __init__(self, source: str) -> None:
-        self.source = source
-        self.data: Any = None
-        self.keys: dict[Path, Mark] = {}
-        self.values: dict[Path, Mark] = {}
-        self.repeated: list[Repeated] = []
-        self.more: Mark | None = None
-
-    def key_at(self, path: Path) -> Mark:
-        """Where the key of an entry stands; for what has no key, where its value does."""
-        return self.keys.get(path) or self.value_at(path)
-
-    def value_at(self, path: Path) -> Mark:
-        """Where a value stands; for one that is not there, the key or value of the nearest thing around
-        it."""
-        mark = self.values.get(path)
-        while mark is None and path:
-            path = path[:-1]
-            mark = self.keys.get(path) or self.values.get(path)
-        return mark or Mark(1, 1)
-
-    def move(self, old: Path, new: Path) -> None:
-        """Follow a change of the data: what stood at `old`, and all below it, is at `new` now."""
-        for marks in (self.keys, self.values):
-            moved = {path: mark for path, mark in marks.items() if path[: len(old)] == old}
-            for path in moved:
-                del marks[path]
-            marks.update({new + path[len(old) :]: mark for path, mark in moved.items()})
-
-    def shift(self, path: Path, by: int) -> None:
-        """Follow a change of the data: the list at `path` got `by` items before its own."""
-        depth = len(path)
-        for marks in (self.keys, self.values):
-            below = {
-                place: mark for place, mark in marks.items() if len(place) > depth and place[:depth] == path
-            }
-            for place in below:
-                del marks[place]
-            for place, mark in below.items():
-                index = place[depth]
-                assert isinstance(index, int)
-                marks[*path, index + by, *place[depth + 1 :]] = mark
 
 
 def load(source: str, limits: ReadLimits) -> Document:
@@ -250,7 +165,7 @@ class _Composer:
         match event:
             case yaml.ScalarEvent():
                 style = event.style or ""
-                tag = event.tag if event.tag in _TAGS else (_TEXT if style else None)
+                tag = event.tag if event.tag in TAGS else (TEXT if style else None)
                 return _Scalar(event.value, tag, _mark(event, style))
             case yaml.SequenceStartEvent():
                 self._open(event.anchor)
@@ -347,53 +262,3 @@ def _pairs_of(merged: _Node) -> Iterator[tuple[_Scalar, _Node]]:
             if not isinstance(key, _Scalar):
                 raise Unreadable("a key must be text", key.mark)
             yield key, value
-
-
-_TEXT = "tag:yaml.org,2002:str"
-_NULL = "tag:yaml.org,2002:null"
-_TAGS = frozenset({_TEXT, _NULL, *(f"tag:yaml.org,2002:{name}" for name in ("int", "float", "bool"))})
-"""Tags that say something about a scalar; others change nothing."""
-_NULLS = frozenset({"", "~", "null", "Null", "NULL"})
-_BOOLEANS = {"true": True, "True": True, "TRUE": True, "false": False, "False": False, "FALSE": False}
-_DECIMAL = re.compile(r"[-+]?(?:0|[1-9][0-9_]*)")
-_OCTAL = re.compile(r"[-+]?0[0-7_]+")
-_HEXADECIMAL = re.compile(r"[-+]?0x[0-9a-fA-F_]+")
-_BINARY = re.compile(r"[-+]?0b[01_]+")
-_FLOAT = re.compile(
-    r"[-+]?(?:[0-9][0-9_]*\.[0-9_]*(?:[eE][-+]?[0-9]+)?|[0-9][0-9_]*[eE][-+]?[0-9]+|\.[0-9][0-9_]*(?:[eE][-+]?[0-9]+)?)"
-)
-_MOST_DIGITS = 1000
-"""A longer number stays text: reading it would cost time that grows with the square of its length."""
-
-
-def scalar(text: str, tag: str | None = None) -> Any:
-    """The value of a scalar. Quoted ones carry the tag of text; an unknown tag changes nothing."""
-    if tag == _TEXT:
-        return text
-    if tag == _NULL or text in _NULLS:
-        return None
-    first = text[0]
-    if first in "tTfF":
-        return _BOOLEANS.get(text, text)
-    if first not in "0123456789+-." or len(text) > _MOST_DIGITS:
-        return text
-    return _number(text)
-
-
-def _number(text: str) -> Any:
-    digits = text.replace("_", "")
-    try:
-        if _DECIMAL.fullmatch(text):
-            return int(digits)
-        if _OCTAL.fullmatch(text):
-            return int(digits, 8)
-        if _HEXADECIMAL.fullmatch(text):
-            return int(digits, 16)
-        if _BINARY.fullmatch(text):
-            return int(digits, 2)
-    except ValueError:
-        return text
-    if _FLOAT.fullmatch(text):
-        value = float(digits)
-        return value if math.isfinite(value) else text
-    return text

@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from batuta.flows.document import Path
 from batuta.flows.findings import Findings
-from batuta.flows.reader import Path
 
 Rename = tuple[str, str]
 _TASK: tuple[Rename, ...] = (("runIf", "when"),)

@@ -14,8 +14,8 @@ from enum import StrEnum
 from typing import Any, TypeVar
 
 from batuta import expr, iso8601
+from batuta.flows.document import Path
 from batuta.flows.findings import Findings, did_you_mean, unrecognized
-from batuta.flows.reader import Path
 
 E = TypeVar("E", bound=StrEnum)
 

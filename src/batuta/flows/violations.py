@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 
+from batuta.flows.document import Path
 from batuta.flows.findings import Findings, did_you_mean
-from batuta.flows.reader import Path
 from batuta.model.flow import Flow
 from batuta.model.inputs import Input
 from batuta.model.task import Task

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 from batuta.engine.outline import Kind, load
 from batuta.errors import FlowError
+from batuta.flows.document import Path
 from batuta.flows.findings import Findings, Violation, did_you_mean
-from batuta.flows.reader import Path
 from batuta.model.flow import Flow
 from batuta.model.inputs import Input
 from batuta.model.state import State

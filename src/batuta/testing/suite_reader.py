@@ -9,9 +9,10 @@ import msgspec
 
 from batuta import expr, iso8601
 from batuta.errors import BatutaError
+from batuta.flows.document import Document, Path, Unreadable
 from batuta.flows.findings import Findings, Violation
 from batuta.flows.parser import ID, NAMESPACE
-from batuta.flows.reader import Document, Path, ReadLimits, Unreadable, load
+from batuta.flows.reader import ReadLimits, load
 from batuta.flows.section import Section, scalar_text, shown
 from batuta.model.state import State
 from batuta.testing.operators import TAKES_FLAG, TAKES_LIST, Operator

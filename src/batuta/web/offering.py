@@ -12,7 +12,8 @@ from typing import Any
 import msgspec
 
 from batuta.expr.catalogue import FILTERS, FUNCTIONS
-from batuta.flows.reader import ReadLimits, Unreadable, load
+from batuta.flows.document import Unreadable
+from batuta.flows.reader import ReadLimits, load
 from batuta.plugin import registry, schema
 from batuta.storage.namespace_files import NamespaceFiles
 from batuta.web.rejections import Invalid, Part

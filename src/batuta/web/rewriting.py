@@ -10,7 +10,8 @@ from typing import Any
 import msgspec
 
 from batuta.errors import InvalidRequest
-from batuta.flows.reader import ReadLimits, Unreadable, load
+from batuta.flows.document import Unreadable
+from batuta.flows.reader import ReadLimits, load
 
 MOST_HITS = 1000
 """Most changed lines that are shown of one flow."""

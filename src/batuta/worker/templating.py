@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from batuta.errors import TaskError
-from batuta.flows.reader import ReadLimits, Unreadable, load
+from batuta.flows.document import Unreadable
+from batuta.flows.reader import ReadLimits, load
 from batuta.flows.tasks import COMMON
 from batuta.model.task import Task
 from batuta.plugin import registry

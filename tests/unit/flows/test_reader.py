@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from batuta.flows.reader import Document, Mark, ReadLimits, Unreadable, load
+from batuta.flows.document import Document, Mark, Unreadable
+from batuta.flows.reader import ReadLimits, load
 
 LIMITS = ReadLimits()
 
