@@ -150,6 +150,16 @@ class Workshop:
         await self.ports.bus.publish(JobsWaiting())
         return job
 
+    async def submit_again(self, lost: Job) -> Job:
+        """The job of the next attempt, as the executor makes it when the lease of one has run out."""
+        inputs = self.jobs[lost.task_run_id]
+        job = msgspec.structs.replace(lost, token=lost.token + 1)
+        run = msgspec.structs.replace(inputs.run, token=job.token)
+        self.jobs[job.task_run_id] = msgspec.structs.replace(inputs, run=run)
+        await self.ports.store.commit(Batch(ended_jobs=[(lost.task_run_id, lost.token)], jobs=[job]))
+        await self.ports.bus.publish(JobsWaiting())
+        return job
+
     async def of(self, job: Job) -> AttemptInputs:
         """The workshop is its own source of contexts."""
         if job.task_run_id not in self.jobs:

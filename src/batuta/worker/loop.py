@@ -32,6 +32,9 @@ SWEEP_SECONDS = 5.0
 
 log = logging.getLogger(__name__)
 
+AttemptKey = tuple[str, int]
+"""A task run and the fencing token of one of its attempts."""
+
 
 class Worker:
     """Runs attempts. What an attempt is, is in `attempt.py`; what may run, the store says."""
@@ -58,7 +61,7 @@ class Worker:
             folders=own_root(settings.data_dir.absolute() / "tmp", self.id),
             own_api=own_api,
         )
-        self._running: dict[str, Running] = {}
+        self._running: dict[AttemptKey, Running] = {}
         self._wake = asyncio.Event()
 
     @property
@@ -89,7 +92,7 @@ class Worker:
             free = self._settings.worker_slots - len(self._running)
             if free > 0:
                 for job in (jobs := await self._waiting_jobs(free)):
-                    self._running[job.task_run_id] = running = Running(job)
+                    self._running[key_of(job)] = running = Running(job)
                     group.create_task(self._attempt(running))
                 if len(jobs) == free:
                     continue
@@ -138,7 +141,7 @@ class Worker:
         except Exception:
             log.exception("attempt broke, task run %s of execution %s", run_id, execution_id)
         finally:
-            self._running.pop(run_id, None)
+            del self._running[key_of(job)]
             self._wake.set()
 
     async def _hear_of_jobs(self) -> None:
@@ -149,8 +152,9 @@ class Worker:
     async def _hear_of_stops(self) -> None:
         async with self._ports.bus.subscribe(StopAttempts) as hints:
             async for hint in hints:
-                for task_run_id in hint.task_run_ids:
-                    if (running := self._running.get(task_run_id)) is not None:
+                stopped = frozenset(hint.task_run_ids)
+                for running in self._running.values():
+                    if running.job.task_run_id in stopped:
                         running.kill()
 
     async def _keep_leases(self) -> None:
@@ -199,6 +203,11 @@ class Running:
             self.attempt.kill()
 
 
+def key_of(job: Job) -> AttemptKey:
+    """What tells an attempt from the others, also from those of the same task run."""
+    return job.task_run_id, job.token
+
+
 def is_over(inputs: AttemptInputs, job: Job) -> bool:
-    """The attempt was stopped before it began."""
-    return inputs.run.state.current is State.KILLING and inputs.run.token == job.token
+    """Nobody waits for the attempt any more: its task run was stopped, or a later attempt has replaced it."""
+    return inputs.run.state.current is State.KILLING or inputs.run.token != job.token

@@ -86,6 +86,31 @@ async def test_a_hint_stops_an_attempt(shop):
     assert finished.state is State.KILLED
 
 
+async def test_a_hint_also_stops_an_attempt_that_another_one_has_replaced(shop):
+    async with working(shop):
+        lost = await shop.submit(SLEEP)
+        await shop.heard.first(TaskRunStarted)
+        again = await shop.submit_again(lost)
+        await shop.heard.first(TaskRunStarted, 2)
+        await shop.ports.bus.publish(StopAttempts(task_run_ids=(lost.task_run_id,)))
+        ended = await shop.heard.first(TaskRunFinished, 2)
+
+    assert {(event.token, event.state) for event in ended} == {
+        (lost.token, State.KILLED),
+        (again.token, State.KILLED),
+    }
+
+
+async def test_an_attempt_that_another_one_has_replaced_is_stopped_without_a_hint(tmp_path):
+    async with workshop(tmp_path, lease_seconds=0.2) as shop, working(shop):
+        lost = await shop.submit(SLEEP)
+        await shop.heard.first(TaskRunStarted)
+        await shop.submit_again(lost)
+        (ended,) = await shop.heard.first(TaskRunFinished)
+
+    assert (ended.token, ended.state) == (lost.token, State.KILLED)
+
+
 async def test_a_kill_is_noticed_although_its_hint_was_lost(tmp_path):
     async with workshop(tmp_path, lease_seconds=0.2) as shop, working(shop):
         job = await shop.submit(SLEEP)
