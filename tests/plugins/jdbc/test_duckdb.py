@@ -66,15 +66,19 @@ async def test_plain_file_names_are_looked_for_in_the_working_directory(shop):
         ({"fetchType": "FETCH_ONE"}, {"row": {"a": 1}, "size": 1}),
         ({"fetchType": "NONE"}, {"row": None, "size": 0}),
         ({}, {"row": None, "size": 0}),
-        (
-            {"fetch": True, "fetchOne": True, "store": True},
-            {"row": None, "rows": [{"a": 1}, {"a": 2}], "size": 2},
-        ),
-        ({"fetchOne": True, "store": True}, {"row": {"a": 1}, "size": 1}),
+        ({"fetch": True}, {"row": None, "rows": [{"a": 1}, {"a": 2}], "size": 2}),
+        ({"fetch": True, "fetchOne": True, "store": True}, {"row": {"a": 1}, "size": 1}),
     ],
 )
 async def test_what_becomes_of_the_rows(shop, how, outputs):
     assert (await shop.run(query("SELECT * FROM (VALUES (1), (2)) t(a)", **how))).outputs == outputs
+
+
+async def test_store_comes_before_fetch(shop):
+    outcome = await shop.run(query("SELECT 1 AS a", fetch=True, store=True))
+
+    assert outcome.outputs["uri"].endswith(".ion")
+    assert "rows" not in outcome.outputs
 
 
 async def test_a_statement_without_a_result_gives_none(shop):

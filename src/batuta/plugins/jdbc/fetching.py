@@ -25,12 +25,12 @@ class FetchType(StrEnum):
 
 
 def fetching(*, fetch: bool, fetch_one: bool, store: bool, fetch_type: FetchType) -> FetchType:
-    """What becomes of the rows, whichever way it was written."""
-    if fetch:
-        return FetchType.FETCH
+    """What becomes of the rows, whichever way it was written: the older forms are asked in this order."""
     if fetch_one:
         return FetchType.FETCH_ONE
-    return FetchType.STORE if store else fetch_type
+    if store:
+        return FetchType.STORE
+    return FetchType.FETCH if fetch else fetch_type
 
 
 class Result(msgspec.Struct, kw_only=True):
