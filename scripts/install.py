@@ -118,6 +118,9 @@ def install(purpose):
     command = [PYTHON, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "-c", CONSTRAINTS]
     if subprocess.run(command + requirements, check=False).returncode:
         stop("The packages could not be installed: is the package index reachable from here?")
+    # pip compiles what it copies, not what it links to. Where Python may not write bytecode by itself, every
+    # start of the server would compile the sources again.
+    subprocess.run([PYTHON, "-m", "compileall", "-q", os.path.join(ROOT, "src")], check=False)
     with open(stamp, "w") as file:
         file.write(state)
 
