@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import importlib
-from difflib import get_close_matches
 from typing import Any, NamedTuple
 
 import click
+
+from batuta.nearness import did_you_mean
 
 
 class Entry(NamedTuple):
@@ -44,10 +45,8 @@ class LazyGroup(click.Group):
         """As in click, with "did you mean" for a name that is not there."""
         name = args[0] if args else ""
         if self.get_command(ctx, name) is None and not name.startswith("-"):
-            near = get_close_matches(name, self.list_commands(ctx), n=1)
-            hint = (
-                f"did you mean `{near[0]}`?" if near else f"`{ctx.command_path} --help` lists what there is"
-            )
+            hint = did_you_mean(name, self.list_commands(ctx))
+            hint = hint or f"`{ctx.command_path} --help` lists what there is"
             raise click.UsageError(f"`{name}` is not a command of `{ctx.command_path}`; {hint}", ctx)
         return super().resolve_command(ctx, args)
 

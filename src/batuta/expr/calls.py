@@ -12,12 +12,12 @@ from batuta.expr.errors import (
     EvaluationError,
     ExpressionError,
     UndefinedError,
-    nearest,
     unknown_call,
     unknown_filter,
 )
 from batuta.expr.run import MISSING, Run
 from batuta.expr.values import is_blank
+from batuta.nearness import nearest
 
 
 class CompiledArguments(NamedTuple):

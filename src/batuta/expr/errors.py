@@ -11,6 +11,7 @@ from typing import Any, ClassVar
 
 from batuta.errors import FlowError
 from batuta.model.masking import Masker
+from batuta.nearness import nearest
 
 _MOST_SHOWN = 60
 """Characters of a value or of a template's line that a message repeats."""
@@ -256,15 +257,3 @@ def describe(value: Any) -> str:
     if len(text) > _MOST_SHOWN:
         text = text[: _MOST_SHOWN - 1] + "…"
     return f"{type_name(value)} {text}"
-
-
-def nearest(name: str, known: Iterable[str]) -> str | None:
-    """The known name that was probably meant, or None."""
-    from difflib import get_close_matches
-
-    names = [candidate for _, candidate in zip(range(2000), known, strict=False)]
-    lower = {candidate.lower(): candidate for candidate in names}
-    if name.lower() in lower:
-        return lower[name.lower()]
-    found = get_close_matches(name, names, n=1, cutoff=0.6)
-    return found[0] if found else None

@@ -12,9 +12,10 @@ from collections.abc import Callable
 from typing import ClassVar
 
 from batuta.expr import lexer, tree
-from batuta.expr.errors import LimitError, TemplateSyntaxError, nearest
+from batuta.expr.errors import LimitError, TemplateSyntaxError
 from batuta.expr.kinds import Long
 from batuta.expr.lexer import Token
+from batuta.nearness import nearest
 
 UNARY = 500
 FILTER = 100

@@ -13,13 +13,13 @@ from batuta.expr.errors import (
     ExpressionError,
     UndefinedError,
     UndefinedOperandError,
-    nearest,
 )
 from batuta.expr.evaluate import Evaluate, Names, compile_expression
 from batuta.expr.kinds import Entry
 from batuta.expr.printing import text
 from batuta.expr.run import MISSING, Run
 from batuta.expr.values import as_boolean
+from batuta.nearness import nearest
 
 Write: TypeAlias = Callable[[str], Any]
 Execute: TypeAlias = Callable[[Run, Write], None]

@@ -6,10 +6,10 @@ from typing import Any
 
 from batuta import expr
 from batuta.flows import input_bounds, input_types
-from batuta.flows.findings import did_you_mean
 from batuta.flows.inputs import with_members
 from batuta.flows.section import Section, scalar_text, shown
 from batuta.model.inputs import Choice, DependsOn, FlowOutput, Input, InputType
+from batuta.nearness import did_you_mean
 
 ID = r"[a-zA-Z0-9][.a-zA-Z0-9_-]*"
 _T = InputType

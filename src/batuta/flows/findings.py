@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 
 from batuta.flows.document import Document, Mark, Path
+from batuta.nearness import did_you_mean
 
 
 class Violation(msgspec.Struct, frozen=True, kw_only=True):
@@ -162,12 +163,6 @@ def index_path(path: Path) -> str:
 def pointer(path: Path) -> str:
     """`/tasks/0/message`, as RFC 6901 has it."""
     return "".join("/" + str(part).replace("~", "~0").replace("/", "~1") for part in path)
-
-
-def did_you_mean(name: str, known: Iterable[str]) -> str | None:
-    """A suggestion, where something known looks like `name`."""
-    near = get_close_matches(name, list(known), n=1)
-    return f"did you mean `{near[0]}`?" if near else None
 
 
 _MOST_LISTED = 8

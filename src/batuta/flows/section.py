@@ -15,7 +15,8 @@ from typing import Any, TypeVar
 
 from batuta import expr, iso8601
 from batuta.flows.document import Path
-from batuta.flows.findings import Findings, did_you_mean, unrecognized
+from batuta.flows.findings import Findings, unrecognized
+from batuta.nearness import did_you_mean
 
 E = TypeVar("E", bound=StrEnum)
 

@@ -16,9 +16,10 @@ import msgspec
 from batuta import expr
 from batuta.flows import loops
 from batuta.flows.document import Document, Mark, Path, Unreadable
-from batuta.flows.findings import Findings, Violation, did_you_mean
+from batuta.flows.findings import Findings, Violation
 from batuta.flows.order import Order
 from batuta.flows.reader import ReadLimits, load
+from batuta.nearness import did_you_mean
 
 _NOT_RENDERED = frozenset({"description", "displayName", "validator"})
 _SUBFLOWS = (".flow.Subflow", ".flows.Flow", ".flows.Subflow")

@@ -6,10 +6,11 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 
 from batuta.flows.document import Path
-from batuta.flows.findings import Findings, did_you_mean
+from batuta.flows.findings import Findings
 from batuta.model.flow import Flow
 from batuta.model.inputs import Input
 from batuta.model.task import Task
+from batuta.nearness import did_you_mean
 from batuta.plugin import registry
 
 RESERVED_IDS = (

@@ -10,7 +10,6 @@ import types
 import typing
 from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
-from difflib import get_close_matches
 from enum import Enum
 from functools import cache
 from typing import Any, Union, get_args, get_origin
@@ -18,6 +17,7 @@ from typing import Any, Union, get_args, get_origin
 import msgspec
 
 from batuta import expr, iso8601
+from batuta.nearness import did_you_mean
 from batuta.plugin import registry
 from batuta.plugin.condition import AnyCondition
 from batuta.plugin.task import AnyRunner, AnyTask, Template
@@ -345,9 +345,9 @@ def _filled(cls: type[Any], raw: Mapping[str, Any], render: Render) -> Any:
     for name, each in raw.items():
         field = fields.get(name)
         if field is None:
-            near = get_close_matches(name, fields, n=1)
-            hint = f"; did you mean `{near[0]}`?" if near else ""
-            raise Unfit(f"`{name}` is not a property of {type_name(cls)}{hint}", (name,))
+            hint = did_you_mean(name, fields)
+            more = f"; {hint}" if hint else ""
+            raise Unfit(f"`{name}` is not a property of {type_name(cls)}{more}", (name,))
         if each is None:
             continue
         try:

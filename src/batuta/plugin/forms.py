@@ -8,13 +8,13 @@ each time the task runs (expressions spec §12, "typed properties").
 from __future__ import annotations
 
 from collections.abc import Mapping
-from difflib import get_close_matches
 from typing import Any, Generic, TypeVar
 
 import msgspec
 
 from batuta import expr
 from batuta.errors import TaskError
+from batuta.nearness import did_you_mean
 from batuta.plugin.converters import (
     Converter,
     Render,
@@ -49,9 +49,8 @@ class Form(Generic[T]):
         for name, raw in properties.items():
             field = fields.get(name)
             if field is None:
-                near = get_close_matches(name, fields, n=1)
                 known = ", ".join(sorted(fields)) or "none"
-                hint = f"did you mean `{near[0]}`?" if near else f"known properties: {known}"
+                hint = did_you_mean(name, fields) or f"known properties: {known}"
                 self.findings.append(
                     Finding((name,), f"`{name}` is not a property of {type_name(cls)}", hint)
                 )

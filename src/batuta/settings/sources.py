@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from difflib import get_close_matches
 from typing import Any
 
 import msgspec
 
 from batuta.errors import OperatorError
+from batuta.nearness import nearest
 from batuta.settings.tree import Settings
 
 PREFIX = "BATUTA_"
@@ -33,9 +33,9 @@ def settings(environment: Mapping[str, str] | None = None, **given: Any) -> Sett
         name = variable.removeprefix(PREFIX).lower()
         if name in known:
             values[name] = value
-        elif near := get_close_matches(name, known, n=1):
+        elif near := nearest(name, known):
             raise OperatorError(
-                f"`{variable}` is not a setting", mend=f"did you mean `{PREFIX}{near[0].upper()}`?"
+                f"`{variable}` is not a setting", mend=f"did you mean `{PREFIX}{near.upper()}`?"
             )
     values |= {name: value for name, value in given.items() if value is not None}
     try:

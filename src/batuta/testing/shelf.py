@@ -9,8 +9,9 @@ from pathlib import Path
 import msgspec
 
 from batuta import expr, flows
-from batuta.flows.findings import Violation, did_you_mean
+from batuta.flows.findings import Violation
 from batuta.model.flow import Flow, FlowKey
+from batuta.nearness import did_you_mean
 from batuta.testing.library import Library
 
 _NAME = re.compile(r"^[\"']?(id|namespace)[\"']?[ \t]*:[ \t]*[\"']?([^\s\"'#]+)", re.MULTILINE)

@@ -7,11 +7,12 @@ from collections.abc import Iterator
 from batuta.engine.outline import Kind, load
 from batuta.errors import FlowError
 from batuta.flows.document import Path
-from batuta.flows.findings import Findings, Violation, did_you_mean
+from batuta.flows.findings import Findings, Violation
 from batuta.model.flow import Flow
 from batuta.model.inputs import Input
 from batuta.model.state import State
 from batuta.model.task import Task
+from batuta.nearness import did_you_mean
 from batuta.testing.suite import Fixtures, Suite, TaskFixture
 from batuta.testing.suite_reader import SuiteReading, in_order
 

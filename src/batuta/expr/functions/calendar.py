@@ -12,7 +12,8 @@ from batuta.expr.catalogue import function
 from batuta.expr.dates.moment import Moment, of_date, of_datetime
 from batuta.expr.dates.reading import read_iso
 from batuta.expr.dates.zones import UTC
-from batuta.expr.errors import ArgumentError, EvaluationError, nearest
+from batuta.expr.errors import ArgumentError, EvaluationError
+from batuta.nearness import nearest
 
 DAYS = ("MONDAY", "TUESDAY", "WEDNESDAY", "THURSDAY", "FRIDAY", "SATURDAY", "SUNDAY")
 _POSITIONS = ("FIRST", "SECOND", "THIRD", "FOURTH")
