@@ -175,9 +175,13 @@ async def test_flows_with_a_newer_revision_are_unread(store):
 
     assert await store.triggers.unread_flows() == [FlowKey("company.team", "b")]
     assert await store.triggers.listening_flows() == [FlowKey("company.team", "a")]
+    assert await store.triggers.is_read(FlowKey("company.team", "a"))
+    assert not await store.triggers.is_read(FlowKey("company.team", "b"))
+    assert await store.triggers.is_read(FlowKey("company.team", "nobody saved it"))
 
     await store.commit(Batch(flows=[flow("a", 2)], read_flows=[ReadFlow("company.team", "b", 1, False)]))
     assert await store.triggers.unread_flows() == [FlowKey("company.team", "a")]
+    assert not await store.triggers.is_read(FlowKey("company.team", "a"))
 
 
 async def test_a_mark_moves(store):

@@ -51,6 +51,16 @@ inputs:
 tasks:
   - {id: say, type: io.kestra.plugin.core.log.Log, message: hello}
 """
+TAKES = """\
+id: takes
+namespace: team.e
+inputs:
+  - {id: limit, type: INT, defaults: 1}
+  - {id: really, type: BOOL, defaults: true}
+tasks:
+  - {id: first, type: io.kestra.plugin.core.debug.Return, format: "{{ inputs.limit }}"}
+  - {id: second, type: io.kestra.plugin.core.debug.Return, format: "{{ inputs.really }}"}
+"""
 SAYS_AND_WAITS = WAITS.replace(
     "tasks:\n", "tasks:\n  - {id: say, type: io.kestra.plugin.core.log.Log, message: waiting now}\n"
 )
@@ -307,6 +317,56 @@ def test_an_execution_that_succeeded_is_replayed_instead(call):
     assert f"batuta execution replay {execution_id}" in refused.stderr
     document = json.loads(call("execution", "get", replayed.stdout.strip(), "-o", "json").stdout)
     assert document["originalId"] == execution_id
+
+
+def test_inputs_that_the_flow_does_not_have_start_nothing(call, server):
+    server.api.post("flows", content=TAKES, headers={"content-type": "application/x-yaml"})
+
+    misspelt = call("execution", "create", "team.e", "takes", "-i", "limti=3")
+    vague = call("execution", "create", "team.e", "takes", "-i", "really=maybe")
+
+    assert (misspelt.returncode, misspelt.stderr) == (
+        2,
+        "error: the flow has no input `limti`\n  fix: did you mean `limit`?\n",
+    )
+    assert (vague.returncode, vague.stderr) == (
+        2,
+        "error: the input `really` is `maybe`, which is no boolean\n  fix: write true or false\n",
+    )
+    assert server.api.get("executions/search", params={"flowId": "takes"}).json()["total"] == 0
+
+
+def test_a_replay_begins_at_a_task_by_its_name(call, server):
+    server.api.post("flows", content=TAKES, headers={"content-type": "application/x-yaml"})
+    execution_id = started_id(call, "team.e/takes", "-i", "limit=3")
+    ended = reached(server, execution_id, "SUCCESS")
+
+    replayed = call("execution", "replay", execution_id, "--from", "second")
+    unknown = call("execution", "replay", execution_id, "--from", "secnd")
+
+    copy = reached(server, replayed.stdout.strip(), "SUCCESS")
+    first, again = ended["taskRunList"][0], copy["taskRunList"][0]
+    assert first["state"]["startDate"] == again["state"]["startDate"]
+    assert "did you mean `second`?" in unknown.stderr
+
+
+def test_what_has_ended_cannot_be_killed(call, server):
+    execution_id = started_id(call, "team.b/fails")
+    reached(server, execution_id, "FAILED")
+
+    refused = call("execution", "kill", execution_id)
+
+    assert refused.returncode == 1
+    assert refused.stderr == f"error: {execution_id} has ended already, in the state FAILED\n"
+
+
+def test_a_failed_execution_is_explained_by_the_end_of_its_log(call, server):
+    execution_id = started_id(call, "team.b/fails")
+    reached(server, execution_id, "FAILED")
+
+    explained = call("explain", execution_id).stdout
+
+    assert "note: the last errors of its log:\n  fail: " in explained
 
 
 @pytest.mark.parametrize(

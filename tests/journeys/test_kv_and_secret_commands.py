@@ -96,6 +96,9 @@ def test_what_cannot_be_done_with_values_is_said(server: Server):
     assert "No value found for key 'none'" in said(server, "kv", "get", "team.a", "none", code=1)
     assert "has no key `none`" in said(server, "kv", "delete", "team.a", "none", code=1)
     assert "Key must start with" in said(server, "kv", "set", "team.a", "a b", "1", code=2)
+    said(server, "kv", "set", "team.a", "kept", "1")
+    assert "no value on standard input" in said(server, "kv", "set", "team.a", "kept", given="", code=2)
+    assert said(server, "kv", "get", "team.a", "kept").strip() == "1"
 
 
 def test_a_secret_is_set_from_standard_input_and_never_shown(server: Server):
@@ -131,3 +134,11 @@ def test_keys_are_exchanged_while_no_server_runs_and_nothing_is_lost(tmp_path: P
         assert done["state"]["current"] == "SUCCESS"
         said(again, "secret", "delete", "team", "door")
         assert "There is no secret" in said(again, "secret", "delete", "team", "door", code=1)
+
+
+def test_a_key_is_not_exchanged_where_there_is_no_data(tmp_path: Path):
+    refused = batuta("secret", "rotate", "--data", tmp_path / "nope")
+
+    assert refused.returncode == 2
+    assert "there is no data folder" in refused.stderr
+    assert not (tmp_path / "nope").exists()

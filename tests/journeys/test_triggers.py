@@ -146,3 +146,88 @@ def test_a_backfill_runs_and_what_is_no_backfill_cannot_be_paused(server, call):
         1,
         "error: team.a.daily.night: No backfill found",
     )
+
+
+OFF = """\
+id: off
+namespace: team.b
+tasks:
+  - {id: date, type: io.kestra.plugin.core.debug.Return, format: "{{ trigger.date }}"}
+triggers:
+  - {id: night, type: io.kestra.plugin.core.trigger.Schedule, cron: "30 2 * * *", disabled: true}
+"""
+NEEDS = """\
+id: needs
+namespace: team.b
+inputs:
+  - {id: limit, type: INT}
+tasks:
+  - {id: show, type: io.kestra.plugin.core.debug.Return, format: "{{ inputs.limit }}"}
+triggers:
+  - {id: night, type: io.kestra.plugin.core.trigger.Schedule, cron: "30 2 * * *"}
+"""
+DATES = ("--start", "2026-01-01T00:00:00Z", "--end", "2026-01-03T00:00:00Z")
+
+
+def test_a_trigger_that_its_flow_keeps_off_says_so_wherever_it_is_touched(server, call):
+    server.api.post("flows", content=OFF, headers=YAML)
+
+    listed = call("trigger", "list", "--flow", "off").stdout
+    enabled = call("trigger", "enable", "team.b", "off", "night")
+    filled = call("backfill", "create", "team.b", "off", "night", *DATES)
+
+    assert listed.splitlines()[1].split(None, 3) == [
+        "team.b",
+        "off",
+        "night",
+        "disabled in the text of its flow",
+    ]
+    assert enabled.returncode == 1
+    assert "save the flow without `disabled: true`" in enabled.stderr
+    assert "2 executions, one after the other" in filled.stdout
+    assert "nothing runs while the text of the flow keeps the trigger from it" in filled.stdout
+
+
+def test_a_backfill_whose_executions_would_all_fail_is_not_begun(server, call):
+    server.api.post("flows", content=NEEDS, headers=YAML)
+    create = ("backfill", "create", "team.b", "needs", "night", *DATES)
+
+    without = call(*create)
+    misspelt = call(*create, "-i", "limti=3")
+    wrong = call(*create, "-i", "limit=many")
+    tried = call(*create, "--dry-run")
+    preview = call("schedule", "preview", "team.b", "needs")
+
+    assert "every execution would fail: limit: Missing required input:limit" in without.stderr
+    assert "the flow has no input `limti`; did you mean `limit`?" in misspelt.stderr
+    assert "`many` is not a whole number" in wrong.stderr
+    assert {without.returncode, misspelt.returncode, wrong.returncode} == {2}
+    assert "problem: every execution would fail" in tried.stdout
+    assert "problem: what it starts fails: limit: Missing required input:limit" in preview.stdout
+    assert "backfill" not in server.api.get("triggers/team.b/needs").json()["results"][0]
+
+
+def test_a_backfill_without_a_date_is_refused(call):
+    refused = call(
+        *("backfill", "create", "team.a", "daily", "night"),
+        *("--start", "2026-01-01T06:00:00Z", "--end", "2026-01-01T07:00:00Z"),
+    )
+
+    assert refused.returncode == 2
+    assert "the schedule has no date from 2026-01-01T06:00:00Z" in refused.stderr
+
+
+def test_a_trigger_whose_state_was_deleted_begins_anew_when_its_flow_is_saved_again(server, call, tmp_path):
+    source = OFF.replace("id: off", "id: again").replace(", disabled: true", "")
+    path = tmp_path / "again.yaml"
+    path.write_text(source)
+    server.api.post("flows", content=source, headers=YAML)
+
+    deleted = call("trigger", "delete", "team.b", "again", "night")
+    gone = call("trigger", "get", "team.b", "again", "night")
+    saved = call("flow", "update", str(path))
+
+    assert deleted.stdout == "deleted; it begins anew when its flow is saved again\n"
+    assert gone.returncode == 1
+    assert saved.stdout == "unchanged team.b.again revision 1\n"
+    until(lambda: call("trigger", "get", "team.b", "again", "night").returncode == 0)

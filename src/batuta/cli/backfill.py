@@ -7,7 +7,8 @@ from typing import Any
 import click
 
 from batuta.cli.client import Client, output_option, print_json, speaks_to_server
-from batuta.cli.trigger import body_of, names_trigger
+from batuta.cli.trigger import HELD, body_of, names_trigger
+from batuta.errors import InvalidRequest
 
 SHOWN_DATES = 20
 
@@ -48,30 +49,63 @@ def create(
         "labels": [_label(text) for text in labels],
     }
     body = {**body_of(namespace, flow_id, trigger_id), "backfill": asked}
-    found = client.put(
-        "triggers", "backfill", "create", params={"dryRun": "true" if dry_run else "false"}, json=body
-    )
+    outlook = client.put("triggers", "backfill", "create", params={"dryRun": "true"}, json=body)
+    problems = outlook.get("problems", [])
+    if dry_run:
+        if output == "json":
+            print_json(outlook)
+            return
+        _print_dates(outlook)
+        for problem in problems:
+            click.echo(f"problem: {problem}")
+        _print_hold(outlook, body)
+        return
+    if problems:
+        raise InvalidRequest("; ".join(problems), mend="give the inputs with `-i`, or mend the flow")
+    if not outlook["count"]:
+        raise InvalidRequest(
+            f"the schedule has no date from {start} to {end or 'now'}, so there is nothing to start",
+            mend="`batuta schedule preview` shows its dates",
+        )
+    state = client.put("triggers", "backfill", "create", json=body)
     if output == "json":
-        print_json(found)
-    elif dry_run:
-        _print_dates(found)
-    else:
-        _print_state(found)
+        print_json(state)
+        return
+    click.echo(f"{_counted(outlook)}, one after the other, for {_range(outlook)}")
+    _print_hold(outlook, body)
 
 
 def _label(text: str) -> dict[str, str]:
-    from batuta.errors import InvalidRequest
-
     key, sign, value = text.partition(":")
     if not sign or not key or not value:
         raise InvalidRequest(f"`{text}` is not a label", mend="write `-l key:value`")
     return {"key": key, "value": value}
 
 
+def _counted(outlook: dict[str, Any]) -> str:
+    more = "" if outlook["isComplete"] else "at least "
+    return f"{more}{outlook['count']} execution{'' if outlook['count'] == 1 else 's'}"
+
+
+def _range(outlook: dict[str, Any]) -> str:
+    first, last = outlook["dates"][0], outlook["dates"][-1]
+    if first == last:
+        return str(first)
+    return f"{first} to {last}" if outlook["count"] == len(outlook["dates"]) else f"{first} and later"
+
+
+def _print_hold(outlook: dict[str, Any], name: dict[str, Any]) -> None:
+    """Say why nothing runs yet (triggers spec A5, rule 10)."""
+    if outlook.get("held"):
+        click.echo(f"note: nothing runs while the text of the flow keeps the trigger from it; {HELD}")
+    elif outlook.get("disabled"):
+        words = " ".join((name["namespace"], name["flowId"], name["triggerId"]))
+        click.echo(f"note: nothing runs before `batuta trigger enable {words}`")
+
+
 def _print_dates(found: dict[str, Any]) -> None:
     count, dates = found["count"], found["dates"]
-    more = "" if found["isComplete"] else "at least "
-    click.echo(f"{more}{count} execution{'' if count == 1 else 's'}, dates in {found['timezone']}")
+    click.echo(f"{_counted(found)}, dates in {found['timezone']}")
     for date in dates[:SHOWN_DATES]:
         click.echo(f"  {date}")
     if count > SHOWN_DATES:

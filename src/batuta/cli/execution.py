@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterable, Mapping
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -12,10 +13,12 @@ import click
 from batuta.cli import inputs, operating
 from batuta.cli.client import Client, output_option, print_json, print_table, speaks_to_server, verbose_option
 from batuta.cli.main import FAILED, KILLED
-from batuta.errors import InvalidRequest
+from batuta.errors import Conflict, InvalidRequest
+from batuta.model.state import State
 from batuta.paths import inside
 
 LEVELS = ["TRACE", "DEBUG", "INFO", "WARN", "ERROR"]
+ENDED = frozenset(state.value for state in State if state.is_ended)
 ENDINGS = {"SUCCESS": 0, "WARNING": 0, "KILLED": KILLED}
 """Exit code for the state in which an execution ended; FAILED for all others."""
 
@@ -58,11 +61,12 @@ def create(
 ) -> None:
     """Start an execution of a flow."""
     given = {**(inputs.of_file(inputs_file) if inputs_file else {}), **inputs.of_pairs(pairs)}
+    declared = client.get("flows", namespace, flow_id).get("inputs") or () if given else ()
+    inputs.refuse(declared, given, "the flow")
     try:
-        created = _created(client, namespace, flow_id, given, labels)
+        created = _created(client, namespace, flow_id, given, declared, labels)
     except InvalidRequest as error:
         if error.mend is None:
-            declared = client.get("flows", namespace, flow_id).get("inputs") or ()
             error.mend = inputs.form_of_wrong(declared, error.what)
         raise
     if follow:
@@ -81,22 +85,18 @@ def create(
 
 
 def _created(
-    client: Client, namespace: str, flow_id: str, given: dict[str, Any], labels: tuple[str, ...]
+    client: Client,
+    namespace: str,
+    flow_id: str,
+    given: dict[str, Any],
+    declared: Iterable[Mapping[str, Any]],
+    labels: tuple[str, ...],
 ) -> Any:
     """Start an execution. Inputs travel as parts of a form, files as files."""
-    files = (
-        _file_inputs(client, namespace, flow_id)
-        if any(isinstance(each, str) for each in given.values())
-        else set()
-    )
+    files = {each["id"] for each in declared if each.get("type") == "FILE"}
     query = {"labels": list(labels)} if labels else {}
     with inputs.form(given, files) as body:
         return client.post("executions", namespace, flow_id, query=query, **body)
-
-
-def _file_inputs(client: Client, namespace: str, flow_id: str) -> set[str]:
-    found = client.get("flows", namespace, flow_id)
-    return {each["id"] for each in found.get("inputs") or () if each.get("type") == "FILE"}
 
 
 @execution.command("list")
@@ -239,6 +239,9 @@ def file_(client: Client, execution_id: str, uri: str, target: Path | None) -> N
 @speaks_to_server
 def kill(client: Client, execution_id: str, cascade: bool) -> None:
     """Stop an execution."""
+    state = client.get("executions", execution_id)["state"]["current"]
+    if state in ENDED:
+        raise Conflict(f"{execution_id} has ended already, in the state {state}")
     client.delete("executions", execution_id, "kill", isOnKillCascade=cascade)
     click.echo(f"asked {execution_id} to stop")
 
@@ -270,14 +273,19 @@ def restart(client: Client, execution_id: str, revision: int | None, output: str
 
 @execution.command()
 @click.argument("execution_id", metavar="ID")
-@click.option("--task-run", "task_run_id", metavar="ID", help="Begin at this task run instead of the start.")
+@click.option(
+    "--from",
+    "--task-run",
+    "task",
+    metavar="TASK",
+    help="Begin here instead of the start: a task that has run once, or the id of a task run.",
+)
 @click.option("--revision", type=click.IntRange(1), help="With this revision of the flow.")
 @output_option
 @speaks_to_server
-def replay(
-    client: Client, execution_id: str, task_run_id: str | None, revision: int | None, output: str
-) -> None:
+def replay(client: Client, execution_id: str, task: str | None, revision: int | None, output: str) -> None:
     """Run an execution again as a new one, with the same inputs."""
+    task_run_id = None if task is None else operating.task_run_of(client, execution_id, task)
     query = {"taskRunId": task_run_id, "revision": revision}
     found = client.post("executions", execution_id, "replay", query=query)
     if output == "json":

@@ -46,6 +46,7 @@ def _shown(client: Client, execution_id: str, display: Display) -> dict[str, Any
     journal = _Journal(client, execution_id)
     journal.start()
     begun = False
+    paused = False
     for marker, document in until_end(client, execution_id, "executions", execution_id, "follow"):
         if "state" not in document:
             continue
@@ -58,6 +59,11 @@ def _shown(client: Client, execution_id: str, display: Display) -> dict[str, Any
         display.update(progress.of_json(document, over=over), journal.fresh())
         if over:
             return document
+        if document["state"]["current"] == "PAUSED" and not paused:
+            resume = client.command(f"execution resume {execution_id}")
+            why = client.command(f"explain {execution_id}")
+            display.note(f"it is paused, see {why}; {resume} lets it go on")
+        paused = document["state"]["current"] == "PAUSED"
     raise _gone(client, execution_id)
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from batuta.errors import InvalidRequest
+from batuta.nearness import did_you_mean
 
 
 def of_pairs(pairs: Iterable[str]) -> dict[str, Any]:
@@ -74,6 +75,33 @@ def form(given: Mapping[str, Any], files: Collection[str]) -> Iterator[dict[str,
                 text = value if isinstance(value, str) else json.dumps(value)
                 parts.append((name, (None, text.encode())))
         yield {"files": parts} if parts else {}
+
+
+BOOLEANS = frozenset({"true", "false"})
+
+
+def refuse(declared: Iterable[Mapping[str, Any]], given: Mapping[str, Any], owner: str) -> None:
+    """Refuse what a server takes without a word: inputs that nobody asks for, and booleans that are none.
+
+    Args:
+        declared: inputs in the form of the REST API.
+        given: values by name; a name may lead to a member, as in `form.member`.
+        owner: who asks for them, for the message.
+
+    Raises:
+        InvalidRequest: there are such inputs.
+    """
+    types = {each["id"]: each.get("type") for each in declared}
+    if "REUSABLE_INPUTS" in types.values():
+        return  # what there is, is declared elsewhere
+    for name, value in given.items():
+        if name not in types and name.partition(".")[0] not in types:
+            listed = f"it has {', '.join(sorted(types))}" if types else "it has none"
+            raise InvalidRequest(f"{owner} has no input `{name}`", mend=did_you_mean(name, types) or listed)
+        if types.get(name) in ("BOOL", "BOOLEAN") and str(value).strip().lower() not in BOOLEANS:
+            raise InvalidRequest(
+                f"the input `{name}` is `{value}`, which is no boolean", mend="write true or false"
+            )
 
 
 FORMS = {

@@ -137,7 +137,11 @@ def _given(value: str | None, path: Path | None) -> str:
             raise InvalidRequest(f"`{path}` cannot be read: {error}") from None
     if sys.stdin.isatty():
         raise click.UsageError("give a value, `--file`, or something on standard input")
-    return sys.stdin.read()
+    text = sys.stdin.read()
+    if not text:
+        # Most likely a command before the pipe has failed; what the key holds must not be lost by that.
+        raise InvalidRequest("there is no value on standard input", mend="an empty text is written `''`")
+    return text
 
 
 def _instant(text: str) -> None:

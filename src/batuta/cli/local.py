@@ -130,9 +130,10 @@ async def _checked(ports: Ports, flow: Flow, execution: Execution, display: Disp
 async def _inputs(
     ports: Ports, flow: Flow, given: Mapping[str, Any], execution_id: str
 ) -> tuple[dict[str, Any], tuple[str, ...]]:
-    unknown = sorted({name.partition(".")[0] for name in given} - {each.id for each in flow.inputs})
+    unknown = flows.unknown(flow.inputs, given)
     if unknown:
-        raise InvalidInputs(flow, [f"`{name}` is not an input of the flow" for name in unknown])
+        problems = [f"`{name}` is not an input of the flow; {hint}" for name, hint in unknown.items()]
+        raise InvalidInputs(flow, problems)
     files = _local_files(flow, given)
     places = {
         name: uris.input_file(flow.namespace, flow.id, execution_id, name, uris.file_name(path.name))

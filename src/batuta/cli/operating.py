@@ -8,6 +8,8 @@ import click
 
 from batuta.cli import inputs
 from batuta.cli.client import Client, output_option, print_json, speaks_to_server
+from batuta.errors import NotFound
+from batuta.nearness import did_you_mean
 
 ENDS = click.Choice(["SUCCESS", "WARNING", "FAILED", "KILLED", "CANCELLED"], case_sensitive=False)
 MARKS = click.Choice(["SUCCESS", "WARNING", "FAILED", "KILLED", "CANCELLED", "SKIPPED"], case_sensitive=False)
@@ -27,10 +29,10 @@ def resume(client: Client, execution_id: str, pairs: tuple[str, ...], output: st
     given = inputs.of_pairs(pairs)
     files: set[str] = set()
     if given:
-        asked = client.post("executions", execution_id, "resume", "validate")
-        files = {
-            each["input"]["id"] for each in asked.get("inputs") or () if each["input"].get("type") == "FILE"
-        }
+        asked = client.post("executions", execution_id, "resume", "validate").get("inputs") or ()
+        declared = [each["input"] for each in asked]
+        inputs.refuse(declared, given, "the pause")
+        files = {each["id"] for each in declared if each.get("type") == "FILE"}
     with inputs.form(given, files) as body:
         found = client.post("executions", execution_id, "resume", **body)
     _tell(found, f"resumed {execution_id}", output)
@@ -132,13 +134,29 @@ def mark(client: Client, execution_id: str, task: str, state: str, output: str) 
 
     TASK is the id of a task run, or of a task that has run once.
     """
-    runs = client.get("executions", execution_id).get("taskRunList") or ()
-    found = [run["id"] for run in runs if task in (run["id"], run["taskId"])]
-    if len(found) > 1:
-        raise click.UsageError(f"`{task}` has run {len(found)} times: name one of {', '.join(found)}")
-    body = {"taskRunId": found[0] if found else task, "state": state.upper()}
+    body = {"taskRunId": task_run_of(client, execution_id, task), "state": state.upper()}
     done = client.post("executions", execution_id, "state", json=body)
     _tell(done, f"marked `{task}` of {execution_id} as {state.upper()}", output)
+
+
+def task_run_of(client: Client, execution_id: str, task: str) -> str:
+    """The task run that a word names: by its own id, or by that of a task that has run once.
+
+    Raises:
+        NotFound: nothing in the execution has this name.
+        UsageError: the task has run more than once.
+    """
+    runs = client.get("executions", execution_id).get("taskRunList") or ()
+    found = [run for run in runs if task in (run["id"], run["taskId"])]
+    if not found:
+        names = dict.fromkeys(run["taskId"] for run in runs)
+        hint = did_you_mean(task, names) or f"it has run {', '.join(names) or 'no task'}"
+        raise NotFound(f"no task `{task}` has run in {execution_id}", mend=hint)
+    if len(found) > 1:
+        runs_of_it = "".join(f"\n  {run['id']} {run.get('value') or ''}".rstrip() for run in found)
+        raise click.UsageError(f"`{task}` has run {len(found)} times; name one of its task runs:{runs_of_it}")
+    task_run_id: str = found[0]["id"]
+    return task_run_id
 
 
 def _tell(found: Any, sentence: str, output: str) -> None:

@@ -91,6 +91,8 @@ def _print(found: dict[str, Any]) -> None:
     for condition in found["conditions"]:
         rest = ", ".join(f"{name}: {value}" for name, value in condition.items() if name != "type")
         click.echo(f"  if {condition['type'].rpartition('.')[2]} {rest}".rstrip())
+    if problem := found.get("problem"):
+        click.echo(f"  problem: what it starts fails: {problem}")
     rows = [(each["date"], each.get("note", "")) for each in found["ticks"]]
     if rows:
         print_table(("DATE", "NOTE") if any(note for _, note in rows) else ("DATE", ""), rows)

@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 
 from batuta.cli.client import Client, output_option, print_json, print_table, speaks_to_server
+from batuta.errors import InvalidRequest
 
 PAGE = 1000
 
@@ -54,8 +55,6 @@ def set_(client: Client, namespace: str, key: str, path: Path | None, descriptio
 
 
 def _value(path: Path | None) -> str:
-    from batuta.errors import InvalidRequest
-
     if path is not None:
         try:
             return path.read_text(encoding="utf-8")
@@ -114,6 +113,10 @@ async def _rotate(given: object) -> int:
     from batuta.store.sqlite import opened
 
     assert isinstance(given, Settings)
+    if not given.data_dir.is_dir():
+        raise InvalidRequest(
+            f"there is no data folder `{given.data_dir}`", mend="name the one of the server with `--data`"
+        )
     with hold(given.data_dir):
         cipher = Cipher(given.encryption_key, given.data_dir, given.older_keys)
         if not given.encryption_key:

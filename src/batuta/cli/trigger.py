@@ -7,8 +7,11 @@ from typing import Any
 import click
 
 from batuta.cli.client import Client, output_option, print_json, print_table, speaks_to_server
+from batuta.errors import Conflict
 
 F = Any
+
+HELD = "save the flow without `disabled: true`, and not as a draft"
 
 
 @click.group(short_help="Look at triggers of a server, and switch them on and off.")
@@ -44,25 +47,28 @@ def list_(client: Client, namespace: str | None, flow_id: str | None, size: int,
                 state["namespace"],
                 state["flowId"],
                 state["triggerId"],
-                state.get("nextEvaluationDate", ""),
+                "" if state.get("held") else state.get("nextEvaluationDate", ""),
                 state.get("lastTriggeredDate", ""),
-                "disabled"
-                if state["disabled"]
-                else f"locked by {state.get('executionId', 'an evaluation')}"
-                if state["locked"] and state["kind"] != "REALTIME"
-                else _trouble(state),
+                _hold(state),
             )
         )
     print_table(("NAMESPACE", "FLOW", "TRIGGER", "NEXT", "LAST STARTED", "HELD"), rows)
 
 
-def _trouble(state: dict[str, Any]) -> str:
-    """Why a trigger waits for what it looks at."""
-    found = state.get("trouble")
-    if found is None:
-        return ""
-    reason = found["reason"].partition("\n")[0]
-    return f"waits since {found['since']}: {reason}"
+def _hold(state: dict[str, Any]) -> str:
+    """Why a trigger starts nothing for now; empty when nothing holds it."""
+    if state.get("held"):
+        return "disabled in the text of its flow"
+    if state["disabled"]:
+        return "disabled"
+    if state["locked"] and state["kind"] != "REALTIME":
+        return f"locked by {state.get('executionId', 'an evaluation')}"
+    if found := state.get("trouble"):
+        reason = found["reason"].partition("\n")[0]
+        return f"waits since {found['since']}: {reason}"
+    if found := state.get("backfill"):
+        return f"backfill at {found['currentDate']}{', paused' if found['paused'] else ''}"
+    return ""
 
 
 @trigger.command()
@@ -101,6 +107,8 @@ def explain(client: Client, namespace: str, flow_id: str, trigger_id: str, outpu
 def _switch(client: Client, key: tuple[str, str, str], *, disabled: bool, recover: bool = False) -> None:
     body = {**body_of(*key), "disabled": disabled, "recoverMissedSchedules": recover}
     state = client.put("triggers", "set-disabled", json=body)
+    if not disabled and state.get("held"):
+        raise Conflict("the text of the flow keeps the trigger from starting anything", mend=HELD)
     to_come = state.get("nextEvaluationDate")
     click.echo("disabled" if state["disabled"] else f"enabled, next look at {to_come}")
 
@@ -151,4 +159,4 @@ def restart(client: Client, namespace: str, flow_id: str, trigger_id: str) -> No
 def delete(client: Client, namespace: str, flow_id: str, trigger_id: str) -> None:
     """Forget the state of a trigger; it begins anew when its flow is saved again."""
     client.delete("triggers", namespace, flow_id, trigger_id)
-    click.echo("deleted")
+    click.echo("deleted; it begins anew when its flow is saved again")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from batuta.flows.defaults import PluginDefault
 from batuta.flows.edit import Part, parts, replace_task, set_disabled, split_documents, strip_revision
 from batuta.flows.findings import Violation, frame
-from batuta.flows.inputs import Resolution, ResolvedInput, resolve, type_outputs
+from batuta.flows.inputs import Resolution, ResolvedInput, resolve, type_outputs, unknown
 from batuta.flows.parser import InvalidFlow, Reading, named, parse, read
 from batuta.flows.reader import ReadLimits
 from batuta.flows.schema import flow_schema
@@ -34,4 +34,5 @@ __all__ = [
     "split_documents",
     "strip_revision",
     "type_outputs",
+    "unknown",
 ]

@@ -15,6 +15,7 @@ from batuta.flows.input_types import Unfit, as_text
 from batuta.model import sealed
 from batuta.model.inputs import FlowOutput, Input, InputType
 from batuta.model.masking import MASK, Masker
+from batuta.nearness import did_you_mean
 
 Encrypt = Callable[[str], Any]
 """Turns a secret text into what may be stored."""
@@ -98,7 +99,7 @@ def resolve(
     Raises:
         expr.MissingFact: a template asks for an outside value; fetch it and call again.
     """
-    resolver = _Resolver(_flattened(inputs), given, names, facts, encrypt, options or expr.Options())
+    resolver = _Resolver(flattened(inputs), given, names, facts, encrypt, options or expr.Options())
     results = tuple(resolver.result(each.id) for each in resolver.declared.values())
     secrets = () if facts is None else tuple(facts.secrets())
     return Resolution(tuple(_masked(each, secrets) for each in results) if secrets else results, secrets)
@@ -129,14 +130,28 @@ def nested(values: Mapping[str, Any]) -> dict[str, Any]:
     return result
 
 
-def _flattened(inputs: Sequence[Input], prefix: str = "") -> list[Input]:
+def unknown(inputs: Sequence[Input], given: Iterable[str]) -> dict[str, str]:
+    """Names that no input has, and with each what may have been meant; values under them are ignored."""
+    if any(each.type is _T.REUSABLE_INPUTS for each in inputs):
+        return {}  # what there is, is declared elsewhere
+    names = {name for each in flattened(inputs) for name in (each.id, each.id.partition(".")[0])}
+    listed = ", ".join(sorted(names))
+    instead = f"it has {listed}" if listed else "it has no inputs"
+    return {
+        name: did_you_mean(name, names) or instead
+        for name in given
+        if name not in names and name.partition(".")[0] not in names
+    }
+
+
+def flattened(inputs: Sequence[Input], prefix: str = "") -> list[Input]:
     """Inputs without FORMs: the children of one stand under its id and depend on what it depends on."""
     flat: list[Input] = []
     for each in inputs:
         if each.type is not _T.FORM:
             flat.append(msgspec.structs.replace(each, id=prefix + each.id) if prefix else each)
             continue
-        for child in _flattened(each.inputs, f"{prefix}{each.id}."):
+        for child in flattened(each.inputs, f"{prefix}{each.id}."):
             inherits = each.depends_on is not None and child.depends_on is None
             flat.append(msgspec.structs.replace(child, depends_on=each.depends_on) if inherits else child)
     return flat

@@ -10,6 +10,7 @@ from batuta.errors import BatutaError
 from batuta.flows import known_types, labels, type_check
 from batuta.flows.section import Section
 from batuta.flows.tasks import ID
+from batuta.flows.trigger_inputs import SCHEDULES
 from batuta.model.flow import TriggerDefinition
 from batuta.model.state import State
 from batuta.model.task import LogLevel
@@ -42,7 +43,6 @@ _HEAD = frozenset({"id", "type", "disabled"})
 """Common properties with a member of `TriggerDefinition`; all others are kept among its properties."""
 _FLOW_TRIGGER = "io.kestra.plugin.core.trigger.Flow"
 _WEBHOOK = "io.kestra.plugin.core.trigger.Webhook"
-_SCHEDULES = ("io.kestra.plugin.core.trigger.Schedule", "io.kestra.plugin.core.trigger.ScheduleOnDates")
 _MULTIPLE = "io.kestra.plugin.core.condition.MultipleCondition"
 _FILTERS = ("conditions", "preconditions", "dependsOn", "when")
 _EVERYTHING = (
@@ -106,7 +106,7 @@ def _check_own(section: Section, found: type_check.Found) -> None:
                 section.wrong(name, "must not be null", hint=f"add `{name}:` to the trigger")
     else:
         type_check.warn_unsupported(section, found, "trigger")
-    if found.name in _SCHEDULES:
+    if found.name in SCHEDULES:
         _check_zone(section)
     if found.name == _FLOW_TRIGGER and not any(map(section.has, _FILTERS)):
         section.found.warn(section.path, _EVERYTHING, code="flow.trigger-without-filter")

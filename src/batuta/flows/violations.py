@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 
+from batuta.flows import trigger_inputs
 from batuta.flows.document import Path
 from batuta.flows.findings import Findings
 from batuta.model.flow import Flow
@@ -40,6 +41,7 @@ def collect(found: Findings, flow: Flow) -> None:
     _duplicates(found, "input", (each.id for each in flow.inputs), places.listed("inputs"))
     _duplicates(found, "output", (each.id for each in flow.outputs), places.listed("outputs"))
     _input_dependencies(found, flow.inputs)
+    trigger_inputs.collect(found, flow, places.listed("triggers"))
     for task in every:
         _task(found, flow, task, places)
 

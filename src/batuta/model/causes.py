@@ -101,6 +101,6 @@ class Explanation(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omi
     """The whole in one sentence."""
     causes: tuple[Cause, ...] = ()
     notes: tuple[str, ...] = ()
-    """What will happen by itself, and what waits for this execution."""
+    """What will happen by itself, what waits for this execution, and the last errors of one that failed."""
     command: str | None = None
     """What moves an execution that has ended and could go on."""

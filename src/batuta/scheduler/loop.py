@@ -370,6 +370,7 @@ class Scheduler:
                 await self._store.commit(batch)
             except Outdated:
                 continue
+            await self._ports.bus.publish(TriggersChanged())
             if batch.removed_trigger_jobs or batch.removed_triggers:
                 await self._ports.bus.publish(TriggerJobsChanged())
             await self.reactions.follow(key, listens=found.listens)

@@ -347,6 +347,9 @@ class Triggers(Protocol):
     async def unread_flows(self) -> list[FlowKey]:
         """Flows with a newer revision than the one in `Batch.read_flows`."""
 
+    async def is_read(self, key: FlowKey) -> bool:
+        """The newest revision of a flow is the one in `Batch.read_flows`, or there is no such flow."""
+
     async def listening_flows(self) -> list[FlowKey]:
         """Flows that listen to other executions."""
 

@@ -9,9 +9,12 @@ from batuta.engine.outline import Kind, Outline, outline_of
 from batuta.errors import FlowError
 from batuta.model.execution import Execution, TaskRun
 from batuta.model.flow import Concurrency
+from batuta.model.records import LogLine
 from batuta.model.state import State
+from batuta.model.task import LogLevel
 from batuta.model.trigger import TriggerKey, TriggerRecord
 from batuta.store.batch import Job, Timer
+from batuta.store.port import AllOf, Condition, Search
 from batuta.web.site import Site
 
 MOST_DEEP = 64
@@ -20,6 +23,8 @@ MOST_READ = 200
 """Executions read for one explanation."""
 MOST_OF_ONE = 10
 """Executions of one kind, such as holders of slots, that are read."""
+MOST_ERRORS = 4
+"""Last errors of a log that are told."""
 MOST_RUNS = 50
 """Task runs whose attempts are looked up."""
 
@@ -52,6 +57,8 @@ class Evidence(msgspec.Struct, kw_only=True):
     """How many more there are, by task run."""
     held_trigger: TriggerRecord | None = None
     """The trigger that started it, where that starts nothing before its end."""
+    errors: list[LogLine] = []
+    """The last lines of its log that tell of an error, oldest first; only of one that failed."""
 
 
 class Gathering:
@@ -69,6 +76,8 @@ class Gathering:
         found = Evidence(execution=execution)
         if execution.settled:
             found.runs = await self._store.executions.task_runs(execution.id)
+            if execution.state.current is State.FAILED:
+                found.errors = await self._errors(execution)
             return found
         found.outline = await self._outline(execution)
         found.runs = await self._store.executions.task_runs(execution.id)
@@ -78,6 +87,16 @@ class Gathering:
         await self._children(found, depth)
         found.held_trigger = await self._held_trigger(execution)
         return found
+
+    async def _errors(self, execution: Execution) -> list[LogLine]:
+        criteria = AllOf(
+            (
+                Condition("executionId", "EQUALS", execution.id),
+                Condition("level", "EQUALS", LogLevel.ERROR.value),
+            )
+        )
+        page = await self._store.logs.search(Search(criteria=criteria, limit=MOST_ERRORS))
+        return page.results[::-1]
 
     async def _outline(self, execution: Execution) -> Outline | None:
         revision = await self._store.flows.revision(execution.flow_key, execution.revision)

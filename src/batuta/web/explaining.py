@@ -12,6 +12,7 @@ from batuta import iso8601
 from batuta.engine.sla import TIMER_PREFIX
 from batuta.model.causes import Cause, Explanation
 from batuta.model.execution import Execution, ExecutionTrigger
+from batuta.model.records import LogLine
 from batuta.model.state import State
 from batuta.model.trigger import TriggerRecord
 from batuta.store.batch import Timer
@@ -71,6 +72,8 @@ def _again(execution: Execution) -> str | None:
 def _notes(found: Evidence) -> Iterator[str]:
     execution = found.execution
     if execution.settled:
+        if found.errors:
+            yield "the last errors of its log:\n" + "\n".join(_indented(line) for line in found.errors)
         return
     yield from _slas(found)
     trigger = execution.trigger
@@ -81,6 +84,11 @@ def _notes(found: Evidence) -> Iterator[str]:
     if found.behind:
         waiting = "1 execution of its flow waits" if found.behind == 1 else f"{found.behind} executions wait"
         yield f"{waiting} for a slot such as the one it holds"
+
+
+def _indented(line: LogLine) -> str:
+    where = f"{line.task_id}: " if line.task_id else ""
+    return "\n".join(f"  {text}" for text in f"{where}{line.message}".splitlines())
 
 
 def _held(record: TriggerRecord) -> str:

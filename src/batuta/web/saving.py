@@ -96,6 +96,8 @@ async def put(site: Site, change: Change) -> Stored:
     for _ in range(TRIES):
         present = await site.ports.store.flows.latest(change.key)
         if present is not None and not present.deleted and _is_same(present, change):
+            # Triggers whose state was deleted begin anew.
+            await site.ports.bus.publish(FlowSaved(namespace=present.namespace, flow_id=present.id))
             return site.parsed(present)
         try:
             return await _store(site, change, present)

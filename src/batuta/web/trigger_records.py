@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import logging
 from collections.abc import Callable
 from datetime import datetime
 from typing import Any
@@ -23,10 +25,13 @@ from batuta.web.access import Action
 from batuta.web.query import read_instant
 from batuta.web.site import Site
 
+log = logging.getLogger(__name__)
 Json = dict[str, Any]
 Change = Callable[[TriggerRecord, datetime], TriggerRecord]
 
 TRIES = 5
+FOLLOW_SECONDS = 2.0
+"""The scheduler reads a flow within milliseconds, unless it is down or far behind."""
 MOST_RECORDS = 10_000
 """Most records that one bulk request changes."""
 
@@ -61,6 +66,26 @@ class TriggerOrder(TriggerName, rename="camel"):
     backfill: BackfillOrder | None = None
 
 
+async def follow(site: Site, key: FlowKey) -> None:
+    """Wait until the scheduler has brought the records of a flow up to its newest revision.
+
+    Otherwise a trigger would be missing right after its flow was saved, and a backfill that is asked for then
+    be dropped. Where no scheduler runs, the records are taken as they are after a while.
+    """
+    triggers = site.ports.store.triggers
+    if await triggers.is_read(key):
+        return
+    try:
+        async with (
+            asyncio.timeout(FOLLOW_SECONDS),
+            site.ports.bus.subscribe(TriggersChanged) as hints,
+        ):
+            while not await triggers.is_read(key):
+                await anext(hints)
+    except TimeoutError:
+        log.warning("the scheduler has not read the newest revision of %s", key)
+
+
 async def need(site: Site, key: TriggerKey) -> TriggerRecord:
     """The record of a trigger.
 
@@ -68,6 +93,7 @@ async def need(site: Site, key: TriggerKey) -> TriggerRecord:
         NotFound: there is no such trigger.
         Conflict: it is of a kind that has no record.
     """
+    await follow(site, key.flow)
     record = await site.ports.store.triggers.get(key)
     if record is not None:
         return record
@@ -164,7 +190,7 @@ async def begin_backfill(site: Site, order: TriggerOrder) -> TriggerRecord:
         )
     start = read_instant(asked.start, "backfill.start")
     end = None if asked.end is None else read_instant(asked.end, "backfill.end")
-    labels = _labels(asked.labels)
+    labels = labels_of(asked)
     return await write_change(
         site,
         order.key,
@@ -180,10 +206,11 @@ async def begin_backfill(site: Site, order: TriggerOrder) -> TriggerRecord:
     )
 
 
-def _labels(given: Any) -> tuple[Label, ...]:
+def labels_of(asked: BackfillOrder) -> tuple[Label, ...]:
+    """The labels of a backfill; those of the system are left out."""
     return tuple(
         Label(key, value if isinstance(value, str) else msgspec.json.encode(value).decode())
-        for key, value in raw_labels(given)
+        for key, value in raw_labels(asked.labels)
         if value is not None and not key.startswith("system.")
     )
 

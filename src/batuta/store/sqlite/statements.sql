@@ -475,6 +475,15 @@ FROM (SELECT namespace, id, max(revision) AS revision FROM flows GROUP BY namesp
 LEFT JOIN read_flows ON read_flows.namespace = newest.namespace AND read_flows.flow_id = newest.id
 WHERE read_flows.revision IS NULL OR read_flows.revision <> newest.revision;
 
+-- name: is_read_flow
+-- Whether the newest revision of a flow was read.
+SELECT NOT EXISTS (
+    SELECT 1 FROM flows
+    WHERE namespace = ?1 AND id = ?2 AND revision > coalesce(
+        (SELECT read_flows.revision FROM read_flows WHERE read_flows.namespace = ?1 AND flow_id = ?2), 0
+    )
+);
+
 -- name: listening_flows
 -- Flows that listen to other executions.
 SELECT namespace, flow_id FROM read_flows WHERE listens;

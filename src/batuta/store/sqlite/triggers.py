@@ -99,6 +99,11 @@ class SqliteTriggers:
         """Flows with a newer revision than the one that was read."""
         return [FlowKey(*row) for row in await self._access.readers.all(SQL.unread_flows)]
 
+    async def is_read(self, key: FlowKey) -> bool:
+        """The newest revision of a flow was read."""
+        row = self._access.readers.row(SQL.is_read_flow, (key.namespace, key.id))
+        return row is not None and bool(row[0])
+
     async def listening_flows(self) -> list[FlowKey]:
         """Flows that listen to other executions."""
         return [FlowKey(*row) for row in await self._access.readers.all(SQL.listening_flows)]

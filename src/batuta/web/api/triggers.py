@@ -11,7 +11,8 @@ from litestar import Request, Response
 from litestar.params import FromPath
 
 from batuta.errors import InvalidRequest
-from batuta.firing import changes, previewing
+from batuta.firing import changes, previewing, trial
+from batuta.firing.launching import Launcher
 from batuta.model.flow import FlowKey
 from batuta.model.trigger import TriggerKey, TriggerKind
 from batuta.store.port import AllOf, Condition, Criteria, Search
@@ -25,6 +26,7 @@ from batuta.web.trigger_records import (
     TriggerOrder,
     begin_backfill,
     definition_of,
+    follow,
     matching,
     need,
     remove_all,
@@ -85,6 +87,7 @@ async def of_flow(
 ) -> Json:
     """Triggers of one flow."""
     site.guard.must(Action.READ, namespace)
+    await follow(site, FlowKey(namespace, flow_id))
     asked = query.of(request)
     page = query.paging(asked)
     parts: list[Criteria] = [
@@ -134,11 +137,15 @@ async def preview(
     asked = query.of(request)
     count = min(asked.number("count", least=1) or previewing.TICKS, previewing.MOST_TICKS)
     start = asked.instant("from") or site.now()
-    rules = previewing.schedules(await rules_of(site, FlowKey(namespace, flow_id)))
-    return [
-        await with_schedule(site, rule, lambda found: previewing.previewed(found, start, count))
-        for rule in rules
-    ]
+    told = []
+    for rule in previewing.schedules(await rules_of(site, FlowKey(namespace, flow_id))):
+        found = await with_schedule(site, rule, lambda found: previewing.previewed(found, start, count))
+        if found["ticks"]:
+            tick = found["ticks"][0]["instant"]
+            why = await trial.refusal(Launcher(site.lookups, site.world), rule, tick, site.now())
+            found |= {} if why is None else {"problem": why}
+        told.append(found)
+    return told
 
 
 # One trigger

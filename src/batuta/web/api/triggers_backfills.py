@@ -2,23 +2,30 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 
 from litestar import Request
 
+from batuta import flows
 from batuta.errors import Conflict, InvalidRequest, NotFound
-from batuta.firing import changes, previewing
+from batuta.firing import changes, previewing, trial
+from batuta.firing.launching import Launcher
+from batuta.firing.rules import Rule
+from batuta.model.trigger import TriggerRecord
 from batuta.web import forms, query
 from batuta.web.query import read_instant
 from batuta.web.routes import post, put
 from batuta.web.shapes import trigger as shape
 from batuta.web.site import GivenSite, Site
 from batuta.web.trigger_records import (
+    BackfillOrder,
     Json,
     TriggerName,
     TriggerOrder,
     begin_backfill,
     end_backfill,
+    labels_of,
     need,
     pause,
     rules_of,
@@ -58,7 +65,26 @@ async def _dry_run(site: Site, order: TriggerOrder) -> Json:
     if rule is None:
         raise NotFound(f"there is no trigger `{order.trigger_id}` of the flow {order.key.flow}")
 
-    return await with_schedule(site, rule, lambda found: previewing.filled(found, start, end))
+    told = await with_schedule(site, rule, lambda found: previewing.filled(found, start, end))
+    return told | await _outlook(site, order.backfill, rule, record, told["dates"])
+
+
+async def _outlook(
+    site: Site, asked: BackfillOrder, rule: Rule, record: TriggerRecord, dates: list[str]
+) -> Json:
+    """What speaks against a backfill: `problems` of all its executions, and whether the trigger is `held`."""
+    given = asked.inputs or {}
+    problems = [
+        f"the flow has no input `{name}`; {hint}"
+        for name, hint in flows.unknown(rule.flow.inputs, given).items()
+    ]
+    if dates and not problems:
+        launcher = Launcher(site.lookups, site.world)
+        tick = datetime.fromisoformat(dates[0])
+        labels = labels_of(asked)
+        why = await trial.refusal(launcher, rule, tick, site.now(), inputs=given, labels=labels)
+        problems += [] if why is None else [f"every execution would fail: {why}"]
+    return {"problems": problems, "held": record.held, "disabled": record.disabled}
 
 
 @put("/triggers/backfill/pause")

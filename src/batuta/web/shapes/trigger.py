@@ -12,7 +12,11 @@ Json = dict[str, Any]
 
 
 def state(record: TriggerRecord, worker_id: str | None = None) -> Json:
-    """The state of a trigger; `worker_id` is the worker that looks, or listens."""
+    """The state of a trigger; `worker_id` is the worker that looks, or listens.
+
+    `held`, which is no part of the reference's contract: the text of the flow keeps the trigger from
+    starting anything: it or the flow is disabled there, or is a draft.
+    """
     shape: Json = {
         "tenantId": TENANT,
         "namespace": record.namespace,
@@ -33,6 +37,7 @@ def state(record: TriggerRecord, worker_id: str | None = None) -> Json:
         "backfill": None if record.backfill is None else backfill(record.backfill),
         "trouble": trouble(record),
         "stopAfter": list(record.stop_after) or None,
+        "held": record.held or None,
         "disabled": record.disabled,
         "locked": record.is_locked,
     }
