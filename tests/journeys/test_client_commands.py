@@ -320,10 +320,11 @@ def test_an_execution_that_succeeded_is_replayed_instead(call):
 
 
 def test_inputs_that_the_flow_does_not_have_start_nothing(call, server):
-    server.api.post("flows", content=TAKES, headers={"content-type": "application/x-yaml"})
+    source = TAKES.replace("id: takes", "id: strict")
+    server.api.post("flows", content=source, headers={"content-type": "application/x-yaml"})
 
-    misspelt = call("execution", "create", "team.e", "takes", "-i", "limti=3")
-    vague = call("execution", "create", "team.e", "takes", "-i", "really=maybe")
+    misspelt = call("execution", "create", "team.e", "strict", "-i", "limti=3")
+    vague = call("execution", "create", "team.e", "strict", "-i", "really=maybe")
 
     assert (misspelt.returncode, misspelt.stderr) == (
         2,
@@ -333,7 +334,7 @@ def test_inputs_that_the_flow_does_not_have_start_nothing(call, server):
         2,
         "error: the input `really` is `maybe`, which is no boolean\n  fix: write true or false\n",
     )
-    assert server.api.get("executions/search", params={"flowId": "takes"}).json()["total"] == 0
+    assert server.api.get("executions/search", params={"flowId": "strict"}).json()["total"] == 0
 
 
 def test_a_replay_begins_at_a_task_by_its_name(call, server):
