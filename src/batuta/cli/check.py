@@ -11,6 +11,7 @@ import click
 import msgspec
 
 from batuta import flows
+from batuta.dashboards.recognising import looks_like_dashboard
 from batuta.testing.recognising import looks_like_suite
 
 INVALID = 2
@@ -124,6 +125,12 @@ def _of_part(path: Path, part: flows.Part) -> Iterator[Found]:
         from batuta.testing.suite_reader import read_suite
 
         for violation in read_suite(part.source).violations:
+            yield _found(path, part, "error", violation)
+        return
+    if looks_like_dashboard(part.source):
+        from batuta import dashboards
+
+        for violation in dashboards.read(part.source).violations:
             yield _found(path, part, "error", violation)
         return
     reading = flows.read(part.source)

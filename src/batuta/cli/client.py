@@ -68,6 +68,11 @@ class Client:
         """Post a body: `content` with `headers`, `data` with `files`, or nothing."""
         return self._json(self._send("POST", path, params=query or {}, **body))
 
+    def post_for_text(self, *path: str, **body: Any) -> str:
+        """Post a body; the text of the answer."""
+        text: str = self._send("POST", path, **body).text
+        return text
+
     def put(self, *path: str, **body: Any) -> Any:
         """Put a body."""
         return self._json(self._send("PUT", path, **body))

@@ -42,6 +42,9 @@ COMMANDS = {
         "batuta.cli.namespace:namespace", "Look at namespaces of a server, and manage their files."
     ),
     "kv": Entry("batuta.cli.kv:kv", "Read and change key-value entries of a server."),
+    "dashboard": Entry(
+        "batuta.cli.dashboard:dashboard", "Keep dashboards on a server, and read their charts."
+    ),
     "secret": Entry("batuta.cli.secret:secret", "Set and list secrets of a server, never shown."),
     "backfill": Entry(
         "batuta.cli.backfill:backfill",

@@ -50,6 +50,17 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         str | None,
         Meta(description="Folders of this machine that flows may use, joined by `:`; none by default."),
     ] = None
+    home_dashboard: Annotated[
+        str | None,
+        Meta(description="Id of the dashboard to show first, for the built-in one."),
+    ] = None
+    flow_dashboard: Annotated[
+        str | None, Meta(description="Id of the dashboard of flows, for the built-in one.")
+    ] = None
+    namespace_dashboard: Annotated[
+        str | None,
+        Meta(description="Id of the dashboard of namespaces, for the built-in one."),
+    ] = None
     recursive_rendering: Annotated[
         bool,
         Meta(description="Render results of expressions again until they stand still, as Kestra 0.x did."),

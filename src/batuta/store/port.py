@@ -12,6 +12,7 @@ from typing import Any, Generic, Protocol, TypeVar
 
 import msgspec
 
+from batuta.model.charts import ChartColumn, ChartOrder, Dataset, Filter
 from batuta.model.execution import Execution, ExecutionKind, TaskRun
 from batuta.model.flow import FlowKey, FlowRevision
 from batuta.model.records import KvEntry, KvVersion, LogLine, Metric, StoredSecret
@@ -71,6 +72,31 @@ class Search(msgspec.Struct, frozen=True, kw_only=True):
     order: tuple[Order, ...] = ()
     offset: int = 0
     limit: int = 10
+
+
+class ChartQuery(msgspec.Struct, frozen=True, kw_only=True):
+    """What a chart asks: rows of a set of data, or groups of them where a column is an aggregate."""
+
+    dataset: Dataset
+    columns: tuple[ChartColumn, ...]
+    where: tuple[Filter, ...] = ()
+    criteria: Criteria = AllOf(())
+    """The same filters as those of searches for this noun; for metrics those of their executions."""
+    order: tuple[ChartOrder, ...] = ()
+    """By the columns that are no aggregates, without it; rows that are no groups newest first."""
+    offset: int = 0
+    limit: int = 10_000
+
+
+class Charts(Protocol):
+    """Rows for charts (triggers spec A25)."""
+
+    async def rows(self, query: ChartQuery) -> Page[dict[str, Any]]:
+        """The rows by the keys of their columns, and how many there are in all.
+
+        Instants are datetimes, durations seconds; a column without a value is None.
+        Raises `InvalidRequest` for a filter whose value does not suit its field.
+        """
 
 
 class Flows(Protocol):
@@ -386,6 +412,8 @@ class Store(Protocol):
     def secrets(self) -> SecretValues: ...
     @property
     def triggers(self) -> Triggers: ...
+    @property
+    def charts(self) -> Charts: ...
 
     async def commit(self, batch: Batch) -> list[int]:
         """Do everything in the batch in one durable transaction.

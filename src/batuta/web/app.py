@@ -16,6 +16,7 @@ from batuta.settings.tree import Settings
 from batuta.web import access, front, problem
 from batuta.web.api import (
     concurrency,
+    dashboards,
     executions,
     executions_bulk,
     executions_explain,
@@ -60,6 +61,7 @@ RESOURCES = [
     namespaces_files,
     plugins,
     secrets,
+    dashboards,
     tests,
     triggers,
     triggers_backfills,

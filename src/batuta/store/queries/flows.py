@@ -45,7 +45,11 @@ _ROWS = select(
 )
 
 
+PRESENT = and_(~_F.deleted, _F.revision == _NEWEST)
+"""The newest revision of a flow that is not deleted."""
+
+
 def compose(search: Search) -> Query:
     """Flows, by id unless ordered otherwise."""
-    where = and_(~_F.deleted, _F.revision == _NEWEST, translated(search.criteria, FIELDS, "flows"))
+    where = and_(PRESENT, translated(search.criteria, FIELDS, "flows"))
     return query(_ROWS, where, search, "flows", COLUMNS, Order("id"), (_F.namespace, _F.id))

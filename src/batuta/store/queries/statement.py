@@ -48,8 +48,8 @@ def query(
     wanted = [_directed(_column(each.column, columns, noun), each.descending) for each in order]
     wanted += [_directed(column, order[0].descending) for column in unique]
     found = select_rows.where(where)
-    count, count_parameters = _text(found.with_only_columns(func.count(), maintain_column_froms=True))
-    page, page_parameters = _text(found.order_by(*wanted).limit(search.limit).offset(search.offset))
+    count, count_parameters = as_text(found.with_only_columns(func.count(), maintain_column_froms=True))
+    page, page_parameters = as_text(found.order_by(*wanted).limit(search.limit).offset(search.offset))
     return Query(count, count_parameters, page, page_parameters)
 
 
@@ -66,7 +66,8 @@ def _directed(column: SQLColumnExpression[Any], descending: bool) -> SQLColumnEx
     return column.desc() if descending else column.asc()
 
 
-def _text(statement: Select[Any]) -> tuple[str, dict[str, Any]]:
+def as_text(statement: Select[Any]) -> tuple[str, dict[str, Any]]:
+    """A statement as text and parameters for a connection."""
     compiled = statement.compile(dialect=_DIALECT, compile_kwargs={"render_postcompile": True})
     return str(compiled), dict(compiled.params)
 

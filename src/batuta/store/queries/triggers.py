@@ -14,7 +14,7 @@ from batuta.store.tables import trigger_jobs, triggers
 
 _T = triggers.c
 _J = trigger_jobs.c
-_WORKER: Any = (
+WORKER: Any = (
     select(_J.worker_id)
     .where(_J.namespace == _T.namespace, _J.flow_id == _T.flow_id, _J.trigger_id == _T.trigger_id)
     .scalar_subquery()
@@ -29,7 +29,7 @@ FIELDS: Fields = {
     "triggerId": fields.identifier(_T.trigger_id),
     "triggerState": fields.choice({"ENABLED": _T.disabled.is_(False), "DISABLED": _T.disabled.is_(True)}),
     "locked": fields.flag(_T.locked),
-    "workerId": fields.identifier(_WORKER, nullable=True),
+    "workerId": fields.identifier(WORKER, nullable=True),
     "nextExecutionDate": fields.instant(_T.next_at, nullable=True),
     "lastTriggeredDate": fields.instant(_T.triggered_at, nullable=True),
     "startDate": fields.instant(_T.next_at, nullable=True),

@@ -5,13 +5,16 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Callable, Generator
 from functools import partial
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import msgspec
 
 from batuta.store.group import GroupCommit, Write
 from batuta.store.port import Page, Search
 from batuta.store.sqlite.readers import Readers
+
+if TYPE_CHECKING:
+    from batuta.store.queries.statement import Query
 
 T = TypeVar("T")
 
@@ -37,14 +40,25 @@ class Access(msgspec.Struct, frozen=True):
     ) -> Page[T]:
         """The page of a search that `queries/<noun>.py` composes."""
 
-        def work(connection: sqlite3.Connection) -> Page[T]:
+        def made() -> Query:
             from batuta.store.queries import compose  # imports SQLAlchemy
 
-            query = compose(noun, search, **parameters)
-            (total,) = connection.execute(query.count, query.count_parameters).fetchone()
-            if search.offset >= total:
-                return Page([], total)
+            return compose(noun, search, **parameters)
+
+        return await self.page(made, search.offset, search.limit, result_of)
+
+    async def page(
+        self, made: Callable[[], Query], offset: int, limit: int, result_of: Callable[[Any], T]
+    ) -> Page[T]:
+        """The page of a query that is made in the thread that reads."""
+
+        def work(connection: sqlite3.Connection) -> Page[T]:
+            query = made()
             found = connection.execute(query.page, query.page_parameters).fetchall()
+            if len(found) < limit and (found or not offset):
+                total = offset + len(found)  # the last page tells how many there are
+            else:
+                (total,) = connection.execute(query.count, query.count_parameters).fetchone()
             return Page([result_of(row) for row in found], total)
 
         return await self.readers.run(work)

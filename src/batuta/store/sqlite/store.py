@@ -12,6 +12,7 @@ from batuta.store.batch import Batch
 from batuta.store.group import GroupCommit
 from batuta.store.sqlite.access import Access
 from batuta.store.sqlite.batch_writer import BatchWriter
+from batuta.store.sqlite.charts import SqliteCharts
 from batuta.store.sqlite.connection import SqliteTransactions, connect, explained
 from batuta.store.sqlite.executions import SqliteExecutions
 from batuta.store.sqlite.flows import SqliteFlows
@@ -42,6 +43,7 @@ class SqliteStore:
         self.kv = SqliteKv(access)
         self.secrets = SqliteSecrets(access)
         self.triggers = SqliteTriggers(access)
+        self.charts = SqliteCharts(access)
 
     async def commit(self, batch: Batch) -> list[int]:
         """Do everything in the batch in one durable transaction; the ids of `batch.posted`."""

@@ -33,7 +33,7 @@ async def configs(site: GivenSite) -> Json:
         "version": COMPATIBLE_VERSION,
         "edition": "OSS",
         "chartDefaultDuration": "P30D",
-        "isCustomDashboardsEnabled": False,
+        "isCustomDashboardsEnabled": True,
         "isAnonymousUsageEnabled": False,
         "isUiAnonymousUsageEnabled": False,
         "isTaskRunEnabled": False,

@@ -23,7 +23,7 @@ from batuta.web.routes import get
 Json = dict[str, Any]
 
 _CACHED = {"Cache-Control": "public, max-age=3600"}
-_SCHEMAS = {"FLOW": None, "TASK": "task", "TRIGGER": "trigger", "TESTSUITES": None}
+_SCHEMAS = {"FLOW": None, "TASK": "task", "TRIGGER": "trigger", "TESTSUITES": None, "DASHBOARD": None}
 _INPUT_CLASSES = {InputType.DATETIME: "DateTimeInput", InputType.URI: "URIInput", InputType.BOOL: "BoolInput"}
 
 
@@ -87,11 +87,16 @@ async def schema(request: Request[Any, Any, Any], kind: FromPath[str]) -> Respon
 
 
 def _document_schema(name: str) -> Json:
-    if name != "TESTSUITES":
-        return flow_schema()
-    from batuta.testing.suite_schema import suite_schema
+    match name:
+        case "TESTSUITES":
+            from batuta.testing.suite_schema import suite_schema
 
-    return suite_schema()
+            return suite_schema()
+        case "DASHBOARD":
+            from batuta.dashboards.schema import dashboard_schema
+
+            return dashboard_schema()
+    return flow_schema()
 
 
 @get("/plugins/properties/{kind:str}")
