@@ -44,6 +44,8 @@ def main():
         need_programs()
     make_venv()
     install(purpose)
+    if purpose == "test":
+        fetch_kafka()
 
 
 def stop(sentence):
@@ -123,6 +125,34 @@ def install(purpose):
     subprocess.run([PYTHON, "-m", "compileall", "-q", os.path.join(ROOT, "src")], check=False)
     with open(stamp, "w") as file:
         file.write(state)
+
+
+def fetch_kafka():
+    """Fetch Kafka, which no Debian package brings, where Java and Maven are; else its tests are skipped."""
+    target = os.path.join(VENV, "kafka")
+    if os.path.exists(target) or not (shutil.which("java") and shutil.which("mvn")):
+        return
+    print("fetching Kafka for its tests", flush=True)
+    project = os.path.join(ROOT, "tests", "support", "services", "kafka.xml")
+    command = [
+        "mvn",
+        "-q",
+        "-B",
+        "-f",
+        project,
+        "dependency:copy-dependencies",
+        "-DoutputDirectory=" + target,
+    ]
+    try:
+        done = subprocess.run(
+            command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, timeout=300, check=False
+        )
+        fetched = done.returncode == 0
+    except subprocess.TimeoutExpired:
+        fetched = False
+    if not fetched:
+        shutil.rmtree(target, ignore_errors=True)
+        print("Kafka could not be fetched: its tests at a broker are skipped", flush=True)
 
 
 def dev_requirements():

@@ -26,6 +26,12 @@ async def insistently(work: Coroutine[Any, Any, T]) -> T:
     return task.result()
 
 
+def is_asked_to_end() -> bool:
+    """The task at work was cancelled; otherwise a library has let out the cancellation of one of its own."""
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0
+
+
 async def _stop(task: asyncio.Task[Any]) -> None:
     while not task.done():
         task.cancel()

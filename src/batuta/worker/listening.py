@@ -21,6 +21,7 @@ from batuta.ports import Ports
 from batuta.worker.answering import NOTE_SECONDS, Answers, LostJob, reason
 from batuta.worker.attempt import Bench
 from batuta.worker.backoff import wait_seconds
+from batuta.worker.insisting import is_asked_to_end
 from batuta.worker.looking import at_work, wrong_kind
 
 MOST_WAIT_SECONDS = 60.0
@@ -105,6 +106,10 @@ class Listeners:
                 await trigger.listen(context, feed)
         except LostJob:
             raise
+        except asyncio.CancelledError:
+            if is_asked_to_end():
+                raise
+            return "the connection broke", False
         except (SourceDown, StoreError, OSError) as error:
             return reason(error), False
         except (BatutaError, expr.ExpressionError) as error:

@@ -24,7 +24,7 @@ from batuta.lookups import Lookups
 from batuta.model.trigger import TriggerJob, TriggerKey, TriggerKind
 from batuta.worker.answering import Answers, LostJob, reason
 from batuta.worker.attempt import Bench
-from batuta.worker.insisting import insistently
+from batuta.worker.insisting import insistently, is_asked_to_end
 from batuta.worker.listening import Listeners, agrees
 from batuta.worker.polling import Looks, Poller
 
@@ -164,6 +164,10 @@ class TriggerWorker:
         execution_id = ids.random_id()
         try:
             found = await self._looks.poll(rule, execution_id)
+        except asyncio.CancelledError:
+            if is_asked_to_end():
+                raise
+            await self._answers.look_failed(job, rule, "the connection broke", fails=rule.fail_on_error)
         except (BatutaError, expr.ExpressionError) as error:
             await self._answers.look_failed(job, rule, str(error), fails=rule.fail_on_error)
         except Exception as error:

@@ -1,6 +1,6 @@
 """Kafka: how records are written and read, and how settings of its own client are understood.
 
-There is no broker among Debian's packages: what needs one is tried only as far as that it is not there.
+What meets a broker is in `test_kafka_broker.py`.
 """
 
 from __future__ import annotations

@@ -7,7 +7,7 @@ import asyncio
 import pytest
 
 from batuta.worker import insisting
-from batuta.worker.insisting import insistently
+from batuta.worker.insisting import insistently, is_asked_to_end
 
 
 @pytest.fixture(autouse=True)
@@ -77,3 +77,25 @@ async def test_a_second_cancellation_leaves_no_work_behind():
     with pytest.raises(asyncio.CancelledError):
         await task
     assert ended.is_set()
+
+
+async def test_a_cancellation_that_nobody_asked_for_is_told_from_one_that_somebody_did():
+    async def let_out():
+        try:
+            inner = asyncio.create_task(asyncio.sleep(60))
+            inner.cancel()
+            await inner
+        except asyncio.CancelledError:
+            return is_asked_to_end()
+
+    async def wait():
+        try:
+            await asyncio.sleep(60)
+        except asyncio.CancelledError:
+            return is_asked_to_end()
+
+    assert await asyncio.create_task(let_out()) is False
+    task = asyncio.create_task(wait())
+    await asyncio.sleep(0)
+    task.cancel()
+    assert await task is True

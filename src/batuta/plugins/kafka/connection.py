@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import logging
 import ssl
 import tempfile
 from collections.abc import AsyncIterator, Mapping
@@ -20,6 +22,11 @@ Properties = Annotated[
 SerdeProperties = Annotated[
     dict[str, Any], Meta(description="`keySerializer`, `valueDeserializer` and the like.")
 ]
+
+STOP_SECONDS = 10.0
+"""How long a client may take to say good-bye."""
+
+log = logging.getLogger(__name__)
 
 _PLAIN = {
     "client.id": "client_id",
@@ -121,6 +128,8 @@ async def client(
     """
     from aiokafka.errors import KafkaError
 
+    # That a broker is down is told by the task or the trigger, and not ten times a second by the library.
+    logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
     with tempfile.TemporaryDirectory(prefix="batuta-kafka-") as folder:
         given = {**arguments(properties, Path(folder), consumes=consumes), **more}
         servers = ",".join(given["bootstrap_servers"])
@@ -133,4 +142,20 @@ async def client(
                 await made.start()
                 yield made
             finally:
-                await made.stop()
+                await _end(made)
+
+
+async def _end(made: Any) -> None:
+    """Close a producer or consumer; that the broker is gone is no news then."""
+    from aiokafka.errors import KafkaError
+
+    try:
+        async with asyncio.timeout(STOP_SECONDS):
+            await made.stop()
+    except (KafkaError, OSError) as error:
+        log.debug("a client of Kafka was not closed well: %s", error)
+    except asyncio.CancelledError:
+        # The library lets out the cancellation of its own tasks.
+        task = asyncio.current_task()
+        if task is None or task.cancelling():
+            raise

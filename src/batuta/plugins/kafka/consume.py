@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
 from contextlib import AsyncExitStack
 from datetime import UTC, datetime, timedelta
@@ -20,6 +21,7 @@ from batuta.plugins.kafka.connection import Properties, SerdeProperties, client
 from batuta.plugins.kafka.serdes import Serde, read
 from batuta.plugins.messages import Limits, MaxDuration, MaxRecords, RowFile, instant
 
+CONFIRM_SECONDS = 10.0
 WAIT_MS = 5_000
 """How long one request for records stays open."""
 
@@ -105,7 +107,7 @@ class Consume(RunnableTask):
                 rows.add(plain_outputs(record))
             uri = await rows.stored()
             if self.group_id and places:
-                await consumer.commit(places)
+                await confirm(consumer, places)
         ctx.metrics.count("records", rows.count)
         return Consumed(messages_count=rows.count, uri=uri)
 
@@ -161,13 +163,13 @@ class Trigger(PollingTrigger):
             uri = await rows.stored()
             if not known:
                 if places:
-                    await consumer.commit(places)
+                    await confirm(consumer, places)
                 return None
             kept = stack.pop_all()
         return Found(
             variables=Consumed(messages_count=rows.count, uri=uri),
             occasions=tuple(known),
-            settle=lambda: consumer.commit(places),
+            settle=lambda: confirm(consumer, places),
             release=kept.aclose,
         )
 
@@ -213,12 +215,15 @@ class Realtime(RealtimeTrigger):
             await feed.opened()
             while True:
                 batches = await consumer.getmany(timeout_ms=WAIT_MS)
+                if not batches:
+                    # The library waits in silence for a broker that is gone; asked for topics, it says so.
+                    await consumer.topics()
                 for partition, records in batches.items():
                     for each in records:
                         record = shown(ctx, self, each)
                         if record is not None:
                             await feed.emit(record, occasion=occasion(record))
-                    await consumer.commit({partition: records[-1].offset + 1})
+                    await confirm(consumer, {partition: records[-1].offset + 1})
 
 
 def reader(of: Any) -> Any:
@@ -247,6 +252,16 @@ def reader(of: Any) -> Any:
         return consumer
 
     return client(of.properties, make, consumes=True, group_id=of.group_id, enable_auto_commit=False)
+
+
+async def confirm(consumer: Any, places: dict[Any, int]) -> None:
+    """Move the place of the group.
+
+    Raises:
+        TimeoutError: no broker has taken it; the library would wait for one without end.
+    """
+    async with asyncio.timeout(CONFIRM_SECONDS):
+        await consumer.commit(places)
 
 
 def partitions_of(topics: list[str], partitions: list[int]) -> list[Any]:
