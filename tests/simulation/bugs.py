@@ -26,7 +26,7 @@ from batuta.executor import plan, steps
 from batuta.executor.admissions import Admissions
 from batuta.model.execution import TaskRun
 from batuta.model.state import State
-from batuta.scheduler import loop as scheduler_loop
+from batuta.scheduler import planning
 from batuta.store.sqlite import work as sqlite_work
 
 
@@ -147,7 +147,7 @@ def a_tick_is_doubled() -> Iterable[Any]:
     """A tick has another name each time that it is looked at, and the record does not move on."""
     count = itertools.count()
     unlucky = _every(3)
-    true_name, true_decide = scheduler_loop.occasion_of, scheduler_loop.decide
+    true_name, true_decide = planning.occasion_of, planning.decide
 
     def decide(record: Any, schedule: Any, now: Any) -> Any:
         decision = true_decide(record, schedule, now)
@@ -155,15 +155,15 @@ def a_tick_is_doubled() -> Iterable[Any]:
             return decision
         return replace(decision, record=replace(decision.record, next_at=record.next_at))
 
-    yield patch.object(scheduler_loop, "occasion_of", lambda decision: f"{true_name(decision)}/{next(count)}")
-    yield patch.object(scheduler_loop, "decide", decide)
+    yield patch.object(planning, "occasion_of", lambda decision: f"{true_name(decision)}/{next(count)}")
+    yield patch.object(planning, "decide", decide)
 
 
 @bug("ticks of .* are missing")
 def a_tick_is_left_out() -> Iterable[Any]:
     """The record moves on by two ticks."""
     unlucky = _every(3)
-    true = scheduler_loop.decide
+    true = planning.decide
 
     def decide(record: Any, schedule: Any, now: Any) -> Any:
         decision = true(record, schedule, now)
@@ -172,7 +172,7 @@ def a_tick_is_left_out() -> Iterable[Any]:
         after = schedule.filtered.next_after(decision.record.next_at)
         return replace(decision, record=replace(decision.record, next_at=after))
 
-    yield patch.object(scheduler_loop, "decide", decide)
+    yield patch.object(planning, "decide", decide)
 
 
 @bug("does not come to rest|is RUNNING")

@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import OrderedDict
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -39,8 +39,9 @@ from batuta.model.state import Moment, State
 from batuta.model.trigger import Firing, Window
 from batuta.plugin import registry
 from batuta.ports import Ports
-from batuta.scheduler.misses import tell_misses, window_name
+from batuta.scheduler.misses import tell_misses
 from batuta.scheduler.reconcile import FLOW_TRIGGER
+from batuta.scheduler.spans import Span, of_dependencies, of_preconditions
 from batuta.store.batch import Batch
 
 MARK = "reactions"
@@ -245,9 +246,9 @@ class Reactions:
             elif not scene.holds(document):
                 return None
         if trigger.preconditions is not None:
-            spans.append(_span(trigger.preconditions, scene))
+            spans.append(of_preconditions(trigger.preconditions, scene))
         if trigger.depends_on:
-            dependencies = _dependencies(rule, trigger, scene)
+            dependencies = of_dependencies(rule, trigger, scene)
             if not dependencies.met:
                 return None
             variables["outputs"] = _scoped(variables.get("outputs"), upstream.flow_id)
@@ -348,23 +349,6 @@ class Reactions:
             pass  # looked at before
 
 
-class Span(msgspec.Struct, frozen=True):
-    """Preconditions, and which of them an execution meets."""
-
-    name: str
-    window: Any
-    reset: bool
-    every: tuple[str, ...]
-    met: tuple[str, ...]
-    needed: int
-    """How many of `every`."""
-    fire_once: bool = False
-    lookback: timedelta | None = None
-    """What was met longer ago no longer counts."""
-    scope: str | None = None
-    """Name under which the outputs of the execution are kept; without it they are merged."""
-
-
 class Answer(msgspec.Struct):
     """A trigger's yes to a moment."""
 
@@ -390,44 +374,10 @@ def variables_of(upstream: Upstream) -> dict[str, Any]:
     return variables
 
 
-def _span(preconditions: Any, scene: Scene) -> Span:
-    from batuta.plugins.core.trigger.windows import TimeWindow
-
-    asked = dict(_asked_of(preconditions))
-    met = tuple(key for key, each in asked.items() if each.holds(scene))
-    window = preconditions.time_window or TimeWindow()
-    return Span(preconditions.id, window, preconditions.reset_on_success, tuple(asked), met, len(asked))
-
-
-def _dependencies(rule: Rule, trigger: Any, scene: Scene) -> Span:
-    from batuta.plugins.core.trigger.dependencies import DependencyWindow
-
-    window = trigger.window or DependencyWindow()
-    asked = {each.key: each for each in trigger.depends_on}
-    met = tuple(key for key, each in asked.items() if each.holds(scene))
-    return Span(
-        window_name(rule),
-        window,
-        # Without a window what was met counts for one start of the flow.
-        trigger.window is None,
-        tuple(asked),
-        met,
-        min(trigger.needed, len(asked)),
-        window.fire_once,
-        window.lookback,
-        scene.upstream.flow_id,
-    )
-
-
 def _scoped(outputs: Any, flow_id: str) -> dict[str, Any]:
     """Outputs of one execution: under the id of its flow, and as they are."""
     given = outputs or {}
     return {flow_id: given, **given}
-
-
-def _asked_of(preconditions: Any) -> Iterator[tuple[str, Any]]:
-    yield from ((f"flow:{place}", each) for place, each in enumerate(preconditions.flows or ()))
-    yield from ((f"where:{each.id}", each) for each in preconditions.where or ())
 
 
 def _default_states() -> frozenset[State]:
