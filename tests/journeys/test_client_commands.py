@@ -126,6 +126,18 @@ def test_a_folder_of_flows_is_created_and_broken_ones_are_told(call, tmp_path: P
     assert call("flow", "update", tmp_path).stderr == done.stderr
 
 
+def test_what_will_fail_in_a_stored_flow_is_told(call, tmp_path: Path):
+    path = tmp_path / "flow.yaml"
+    path.write_text(FLOW.replace("id: greet", "id: doubtful", 1) + "variables: {a: '{{ b | upppper }}'}\n")
+
+    stored = call("flow", "create", str(path))
+
+    assert stored.returncode == 0
+    assert stored.stdout == "created team.a.doubtful revision 1\n"
+    assert "Filter [upppper] does not exist." in stored.stderr
+    assert "fix: did you mean `upper`?" in stored.stderr
+
+
 def test_flows_are_listed_by_namespace(call):
     table = call("flow", "list", "--namespace", "team.b").stdout
     listed = json.loads(call("flow", "list", "--output", "json").stdout)

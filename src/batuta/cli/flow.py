@@ -116,6 +116,7 @@ def export(client: Client, folder: Path, namespace: str | None) -> None:
 def _each(client: Client, paths: tuple[Path, ...], output: str, send: Send) -> None:
     """Send every document of every file; each mistake is told, and keeps no other from being stored."""
     answers: list[dict[str, Any]] = []
+    stored: dict[Path, None] = {}
     wrong = False
     for path, source in _sources(paths):
         try:
@@ -124,13 +125,25 @@ def _each(client: Client, paths: tuple[Path, ...], output: str, send: Send) -> N
             _tell(path, error)
             wrong = True
             continue
+        stored[path] = None
         answers.append(answer)
         if output == "text":
             click.echo(f"{done} {answer['namespace']}.{answer['id']} revision {answer['revision']}")
     if output == "json":
         print_json(answers)
+    for path in stored:
+        _warn(path)
     if wrong:
         raise SystemExit(FAILED)
+
+
+def _warn(path: Path) -> None:
+    """What a server takes, and what will most likely fail when it runs."""
+    from batuta.cli.check import findings_of, told
+
+    for found in findings_of(path):
+        if found.severity != "note":
+            click.echo(told(found), err=True)
 
 
 def _tell(path: Path, error: BatutaError) -> None:
