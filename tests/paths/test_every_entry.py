@@ -243,6 +243,33 @@ async def _(house: House, name: str) -> str:
     return told + await house.call("GET", place, params={"path": "/victim.txt"})
 
 
+DASHBOARD = "title: All\ncharts: []\n"
+SUITE = "id: s\nnamespace: company.team\nflowId: f\ntestCases: [{id: c, type: io.kestra.core.tests.flow.UnitTest}]"
+YAML = {"content-type": "application/x-yaml"}
+
+
+@door("the id of a dashboard")
+async def _(house: House, name: str) -> str:
+    place = f"/dashboards/{quote(name.encode(errors='surrogatepass'), safe='')}"
+    told = await house.call("GET", place)
+    told += await house.call("PUT", place, content=DASHBOARD, headers=YAML)
+    told += await house.call("POST", f"{place}/charts/a")
+    source = f"id: {json.dumps(name)}\n{DASHBOARD}".encode(errors="replace")
+    told += await house.call("POST", "/dashboards", content=source, headers=YAML)
+    return told + await house.call("DELETE", place)
+
+
+@door("the name of a test suite")
+async def _(house: House, name: str) -> str:
+    given = quote(name.encode(errors="surrogatepass"), safe="")
+    told = ""
+    for place in (f"/tests/{OWN}/{given}", f"/tests/{given}/s"):
+        told += await house.call("GET", place)
+        told += await house.call("PUT", place, content=SUITE, headers=YAML)
+        told += await house.call("DELETE", place)
+    return told
+
+
 @door("a URI below the files of an execution")
 async def _(house: House, name: str) -> str:
     prefix = uris.execution(OWN, "f", house.execution_id)
