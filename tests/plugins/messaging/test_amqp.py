@@ -8,6 +8,7 @@ import pytest
 
 from batuta.ids import random_id
 from batuta.model.state import State
+from batuta.plugins.amqp import connection
 from batuta.plugins.rows import read_rows
 from tests.plugins.messaging.conftest import program_in
 from tests.support.services.amqp import AmqpBroker
@@ -79,6 +80,21 @@ async def test_messages_of_a_queue_start_executions_also_after_the_broker_was_ki
     assert "AMQP" in record.problem
     await broker.start()
     await publish({"data": "2", "messageId": "m2"})
+    assert await batuta.told(2, "data") == ["1", "2"]
+    await batuta.well()
+
+
+async def test_a_broker_that_hangs_makes_the_trigger_wait(batuta, broker, publish, trigger, monkeypatch):
+    monkeypatch.setattr(connection, "HEARTBEAT_SECONDS", 1)
+    await publish("1")
+    await batuta.save(trigger(), REALTIME)
+    await batuta.executions(1)
+
+    broker.freeze()
+    await batuta.waiting()
+    broker.thaw()
+    await publish("2")
+
     assert await batuta.told(2, "data") == ["1", "2"]
     await batuta.well()
 

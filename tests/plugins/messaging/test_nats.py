@@ -10,6 +10,7 @@ import pytest
 from batuta.bus.port import TriggersChanged
 from batuta.firing import changes
 from batuta.model.state import State
+from batuta.plugins.nats import connection
 from batuta.plugins.rows import read_rows
 from tests.plugins.messaging.conftest import KEY, program_in
 from tests.support.services.nats import NatsServer
@@ -97,6 +98,21 @@ async def test_a_server_that_is_killed_makes_the_trigger_wait_and_nothing_is_los
     log = await batuta.trigger_log()
     assert any("cannot listen and waits" in line for line in log)
     assert any("listens again" in line for line in log)
+
+
+async def test_a_server_that_hangs_makes_the_trigger_wait(batuta, server, orders, monkeypatch):
+    monkeypatch.setattr(connection, "PING_SECONDS", 1)
+    await batuta.save(trigger(server), REALTIME)
+    await orders("1")
+    await batuta.executions(1)
+
+    server.freeze()
+    await batuta.waiting()
+    server.thaw()
+    await orders("2")
+
+    assert await batuta.told(2, "data") == ["1", "2"]
+    await batuta.well()
 
 
 async def test_a_message_that_was_committed_and_not_acknowledged_starts_nothing_again(

@@ -84,11 +84,24 @@ class Broker:
         """End it at once, as a crash does."""
         await self._end(signal.SIGKILL)
 
+    def freeze(self) -> None:
+        """Let it hang: connections stay, and nothing answers."""
+        self._signal(signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        """Let it go on."""
+        self._signal(signal.SIGCONT)
+
+    def _signal(self, what: signal.Signals) -> None:
+        if self._process is not None and self._process.poll() is None:
+            os.killpg(self._process.pid, what)
+
     async def stop(self) -> None:
         """End it."""
         await self._end(signal.SIGTERM)
 
     async def _end(self, how: signal.Signals) -> None:
+        self.thaw()
         process, self._process = self._process, None
         if process is None or process.poll() is not None:
             return

@@ -12,6 +12,9 @@ from msgspec import Meta
 from batuta.errors import TaskError
 from batuta.plugins.messages import CONNECT_SECONDS, reaching
 
+HEARTBEAT_SECONDS = 10
+"""A broker that hangs is noticed when three heartbeats have not come."""
+
 Url = Annotated[str | None, Meta(description="Address in one, such as `amqp://user:word@host:5672/vhost`.")]
 Host = Annotated[str | None, Meta(description="Host of the broker.")]
 Port = Annotated[int, Meta(description="Port of the broker.")]
@@ -41,7 +44,7 @@ async def channel(of: Any, *, prefetch: int | None = None) -> AsyncIterator[Any]
     where = f"AMQP at {parts.hostname}:{parts.port or 5672}"
     try:
         async with reaching(where, AMQPConnectionError, ConnectionClosed, ChannelInvalidStateError):
-            connection = await aio_pika.connect(url, timeout=CONNECT_SECONDS)
+            connection = await aio_pika.connect(_with_heartbeat(url), timeout=CONNECT_SECONDS)
             try:
                 opened = await connection.channel()
                 if prefetch is not None:
@@ -51,6 +54,13 @@ async def channel(of: Any, *, prefetch: int | None = None) -> AsyncIterator[Any]
                 await connection.close()
     except AMQPError as error:
         raise TaskError(f"{where} refuses: {error}") from error
+
+
+def _with_heartbeat(url: str) -> str:
+    """The address, with a heartbeat unless it asks for another one."""
+    if "heartbeat=" in url:
+        return url
+    return f"{url}{'&' if '?' in url else '?'}heartbeat={HEARTBEAT_SECONDS}"
 
 
 def address(of: Any) -> str:

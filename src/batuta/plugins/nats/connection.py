@@ -13,6 +13,9 @@ from msgspec import Meta
 
 from batuta.plugins.messages import CONNECT_SECONDS, reaching
 
+PING_SECONDS = 10
+"""A server that hangs is noticed when it has left three pings unanswered."""
+
 Url = Annotated[str, Meta(min_length=1, description="Address, such as `nats://localhost:4222`.")]
 Username = Annotated[str | None, Meta(description="User name.")]
 Password = Annotated[str | None, Meta(description="Password.")]
@@ -69,6 +72,8 @@ async def _connect(url: str, options: dict[str, Any]) -> Any:
             url,
             name="batuta",
             connect_timeout=int(CONNECT_SECONDS),
+            ping_interval=PING_SECONDS,
+            max_outstanding_pings=2,
             allow_reconnect=False,
             max_reconnect_attempts=1,  # 0 would be without end
             reconnect_time_wait=0,
