@@ -244,7 +244,9 @@ async def _(house: House, name: str) -> str:
 
 
 DASHBOARD = "title: All\ncharts: []\n"
-SUITE = "id: s\nnamespace: company.team\nflowId: f\ntestCases: [{id: c, type: io.kestra.core.tests.flow.UnitTest}]"
+CASE = "{id: c, type: io.kestra.core.tests.flow.UnitTest}"
+SUITE = f"id: s\nnamespace: {OWN}\nflowId: f\ntestCases: [{CASE}]"
+
 YAML = {"content-type": "application/x-yaml"}
 
 

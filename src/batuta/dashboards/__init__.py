@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from batuta.dashboards.definition import Chart, ChartKind, Dashboard, Data
-from batuta.dashboards.reading import InvalidDashboard, Reading, parse, read, read_chart
+from batuta.dashboards.reading import InvalidDashboard, parse, read, read_chart
 
 __all__ = [
     "Chart",
@@ -11,7 +11,6 @@ __all__ = [
     "Dashboard",
     "Data",
     "InvalidDashboard",
-    "Reading",
     "parse",
     "read",
     "read_chart",

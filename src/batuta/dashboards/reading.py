@@ -3,10 +3,6 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
-from typing import Generic, TypeVar
-
-import msgspec
 
 from batuta.dashboards.data import data_of
 from batuta.dashboards.definition import (
@@ -20,11 +16,10 @@ from batuta.dashboards.definition import (
     NumberType,
 )
 from batuta.errors import BatutaError
-from batuta.flows.document import Document, Unreadable
-from batuta.flows.findings import Findings, Violation
-from batuta.flows.reader import ReadLimits, load
-from batuta.flows.section import Section, shown
-from batuta.model.charts import FieldKind
+from batuta.flows.documents import DocumentReading, Kind, read_document
+from batuta.flows.findings import Violation
+from batuta.flows.section import Section
+from batuta.model.charts import FIELDS, FieldKind
 from batuta.nearness import did_you_mean
 
 ID = r"[a-zA-Z0-9][a-zA-Z0-9_-]*"
@@ -48,7 +43,8 @@ _PIES = ("DONUT", "PIE")
 _MOST_SERIES = 2
 """Aggregations that one chart over time can draw."""
 
-T = TypeVar("T")
+_READ_AS_DASHBOARD = Kind("dashboard", "`title:` and `charts:`")
+_READ_AS_CHART = Kind("chart", "`id:` and `type:`")
 
 
 class InvalidDashboard(BatutaError):
@@ -64,15 +60,6 @@ class InvalidDashboard(BatutaError):
         super().__init__(first.message, where=where, mend=first.hint)
 
 
-class Reading(msgspec.Struct, Generic[T], frozen=True, kw_only=True):
-    """What came of reading a document."""
-
-    source: str
-    result: T | None = None
-    """None when there are violations."""
-    violations: tuple[Violation, ...] = ()
-
-
 def parse(source: str) -> Dashboard:
     """Read one dashboard.
 
@@ -85,42 +72,14 @@ def parse(source: str) -> Dashboard:
     return reading.result
 
 
-def read(source: str) -> Reading[Dashboard]:
+def read(source: str) -> DocumentReading[Dashboard]:
     """Read one dashboard. Never raises for a mistake of its author."""
-    return _read(source, _dashboard, "a dashboard begins with `title:` and `charts:`")
+    return read_document(source, _READ_AS_DASHBOARD, _dashboard)
 
 
-def read_chart(source: str) -> Reading[Chart]:
+def read_chart(source: str) -> DocumentReading[Chart]:
     """Read one chart by itself. Never raises for a mistake of its author."""
-    return _read(source, _chart, "a chart begins with `id:` and `type:`")
-
-
-def _read(source: str, make: Callable[[Section], T | None], beginning: str) -> Reading[T]:
-    try:
-        document = load(source, ReadLimits())
-    except Unreadable as error:
-        found = Findings(Document(source))
-        found.wrong_at(error.mark, f"Illegal dashboard yaml: {error.message}", hint=error.hint)
-        return Reading(source=source, violations=tuple(found.violations))
-    found = Findings(document)
-    for repeated in document.repeated:
-        found.wrong(repeated.path, f"Duplicate field '{repeated.path[-1]}'", key=True)
-    if not isinstance(document.data, dict):
-        message = f"Illegal dashboard yaml: it is a map, but this is {shown(document.data)}"
-        found.wrong_at(document.value_at(()), message, hint=beginning)
-        return Reading(source=source, violations=tuple(found.violations))
-    result = make(Section(found, (), document.data))
-    return Reading(source=source, result=None if found.violations else result, violations=_in_order(found))
-
-
-def _in_order(found: Findings) -> tuple[Violation, ...]:
-    told = (
-        msgspec.structs.replace(
-            each, message=each.message.replace("Illegal flow yaml", "Illegal dashboard yaml")
-        )
-        for each in found.violations
-    )
-    return tuple(sorted(told, key=lambda each: (each.line, each.column)))
+    return read_document(source, _READ_AS_CHART, _chart)
 
 
 def _dashboard(section: Section) -> Dashboard:
@@ -172,7 +131,7 @@ def _chart(section: Section) -> Chart | None:
         return None
     if kind is ChartKind.MARKDOWN:
         _check_text(section)
-        options = _options(section, kind, None)
+        _options(section, kind, None)
         return Chart(id=id or "", kind=kind, document=section.data)
     for name in ("content", "source"):
         if section.has(name):
@@ -180,7 +139,7 @@ def _chart(section: Section) -> Chart | None:
     data = data_of(section, kind)
     options = _options(section, kind, data)
     if data is not None:
-        _check_together(section, kind, data)
+        _check_together(section, kind, data, options)
     paging = None if options is None else options.section("pagination")
     number = None if options is None else options.choice("numberType", NumberType)
     return Chart(
@@ -237,7 +196,7 @@ def _options(section: Section, kind: ChartKind, data: Data | None) -> Section | 
     return options
 
 
-def _check_together(section: Section, kind: ChartKind, data: Data) -> None:
+def _check_together(section: Section, kind: ChartKind, data: Data, options: Section | None) -> None:
     """What a kind of chart wants of its data."""
     aggregations = sum(column.aggregate is not None for column in data.columns.values())
     if kind in (ChartKind.BAR, ChartKind.PIE, ChartKind.TIME_SERIES) and not aggregations:
@@ -248,15 +207,11 @@ def _check_together(section: Section, kind: ChartKind, data: Data) -> None:
         styles = [column.graph_style for column in data.columns.values() if column.aggregate is not None]
         if len(styles) > 1 and len(set(styles)) < len(styles):
             section.wrong("data", "two aggregations need two graph styles", hint="graphStyle: LINES and BARS")
-        options = section.section("chartOptions")
         axis = None if options is None else data.columns.get(options.text("column") or "")
-        if axis is not None and axis.field is not None:
-            from batuta.model.charts import FIELDS
-
-            if FIELDS[data.dataset].get(axis.field) is not FieldKind.INSTANT:
-                section.wrong("chartOptions", "the column of a chart over time must be a date")
+        kind_of_axis = None if axis is None or axis.field is None else FIELDS[data.dataset].get(axis.field)
+        if kind_of_axis not in (None, FieldKind.INSTANT):
+            section.wrong("chartOptions", "the column of a chart over time must be a date")
     if kind is ChartKind.TABLE and aggregations:
-        options = section.section("chartOptions")
         paging = None if options is None else options.section("pagination")
         if paging is None or paging.flag("enabled", default=True):
             section.wrong(

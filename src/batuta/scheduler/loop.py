@@ -2,8 +2,8 @@
 
 It sleeps until the next tick, or until a hint says that something changed. A tick is decided once: the
 execution, the unique row of the tick and the trigger's record are written in one transaction. What a tick
-means is decided elsewhere (`planning.py`, `decide.py`); what a saved flow changes is in `records.py`, reactions
-to other executions are in `reactions.py`.
+means is decided elsewhere (`planning.py`, `decide.py`); what a saved flow changes is in `records.py`,
+reactions to other executions are in `reactions.py`.
 """
 
 from __future__ import annotations

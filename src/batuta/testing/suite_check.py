@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from batuta.engine.outline import Kind, load
 from batuta.errors import FlowError
 from batuta.flows.document import Path
+from batuta.flows.documents import in_order
 from batuta.flows.findings import Findings, Violation
 from batuta.model.flow import Flow
 from batuta.model.inputs import Input
@@ -14,7 +15,7 @@ from batuta.model.state import State
 from batuta.model.task import Task
 from batuta.nearness import did_you_mean
 from batuta.testing.suite import Fixtures, Suite, TaskFixture
-from batuta.testing.suite_reader import SuiteReading, in_order
+from batuta.testing.suite_reader import SUITE, SuiteReading
 
 _FLOW = "io.kestra.plugin.core.flow."
 _WORKING_DIRECTORY = _FLOW + "WorkingDirectory"
@@ -31,7 +32,7 @@ def mismatches(reading: SuiteReading, suite: Suite, flow: Flow) -> tuple[Violati
         for place, assertion in enumerate(case.assertions):
             if assertion.task_id is not None:
                 check.task(("testCases", index, "assertions", place, "taskId"), assertion.task_id)
-    return in_order(check.found)
+    return in_order(check.found, SUITE)
 
 
 def without_flow(reading: SuiteReading, message: str, hint: str | None = None) -> Violation:
@@ -44,7 +45,7 @@ def without_flow(reading: SuiteReading, message: str, hint: str | None = None) -
 def fixture_mismatches(found: Findings, fixtures: Fixtures, flow: Flow) -> tuple[Violation, ...]:
     """Everything in fixtures of their own that does not fit the flow, and what was found before."""
     _Check(found, flow).fixtures(("fixtures",), fixtures)
-    return in_order(found)
+    return in_order(found, SUITE)
 
 
 class _Check:

@@ -9,10 +9,11 @@ import msgspec
 
 from batuta import expr, iso8601
 from batuta.errors import BatutaError
-from batuta.flows.document import Document, Path, Unreadable
+from batuta.flows.document import Document, Path
+from batuta.flows.documents import Kind, read_document
 from batuta.flows.findings import Findings, Violation
 from batuta.flows.parser import ID, NAMESPACE
-from batuta.flows.reader import ReadLimits, load
+from batuta.flows.reader import ReadLimits
 from batuta.flows.section import Section, scalar_text, shown
 from batuta.model.state import State
 from batuta.testing.operators import TAKES_FLAG, TAKES_LIST, Operator
@@ -30,6 +31,7 @@ from batuta.testing.suite import (
 
 _OWNER = "io.kestra.core.tests.flow.TestSuite"
 _SUITE = frozenset({"id", "namespace", "flowId", "description", "disabled", "testCases", "fixtures"})
+SUITE = Kind("test suite", "`id:`, `namespace:`, `flowId:` and `testCases:`")
 _KEPT_BY_SERVERS = frozenset({"tenantId", "source", "updated", "created", "deleted"})
 """Properties of a suite that a server adds when it is asked for one; they say nothing about the tests."""
 _CASE = frozenset({"id", "type", "description", "disabled", "fixtures", "assertions"})
@@ -86,41 +88,12 @@ def read_suite(source: str, *, first_line: int = 1, limits: ReadLimits | None = 
     `first_line` is the number of the text's first line in its file: results tell lines of the file,
     violations those of the text.
     """
-    try:
-        document = load(source, limits or ReadLimits())
-    except Unreadable as error:
-        document = Document(source)
-        found = Findings(document)
-        found.wrong_at(error.mark, f"Illegal test suite yaml: {error.message}", hint=error.hint)
-        return SuiteReading(source=source, document=document, violations=tuple(found.violations))
-    found = Findings(document)
-    for repeated in document.repeated:
-        found.wrong(repeated.path, f"Duplicate field '{repeated.path[-1]}'", key=True)
-    if not isinstance(document.data, dict):
-        found.wrong_at(
-            document.value_at(()),
-            f"Illegal test suite yaml: a test suite is a map, but this is {shown(document.data)}",
-            hint="a test suite begins with `id:`, `namespace:`, `flowId:` and `testCases:`",
-        )
-        return SuiteReading(source=source, document=document, violations=tuple(found.violations))
-    suite = _Reader(found, first_line).suite(Section(found, (), document.data))
+    reading = read_document(
+        source, SUITE, lambda section: _Reader(section.found, first_line).suite(section), limits
+    )
     return SuiteReading(
-        source=source,
-        document=document,
-        suite=None if found.violations else suite,
-        violations=in_order(found),
+        source=source, document=reading.document, suite=reading.result, violations=reading.violations
     )
-
-
-def in_order(found: Findings) -> tuple[Violation, ...]:
-    """Violations by place, in the words of test suites."""
-    told = (
-        msgspec.structs.replace(
-            each, message=each.message.replace("Illegal flow yaml", "Illegal test suite yaml")
-        )
-        for each in found.violations
-    )
-    return tuple(sorted(told, key=lambda each: (each.line, each.column)))
 
 
 def fixtures_of(data: dict[str, Any]) -> tuple[Fixtures, Findings]:

@@ -18,6 +18,7 @@ from batuta.model.flow import TENANT
 from batuta.storage.port import Storage
 from batuta.storage.uris import ROOT, uri_below
 from batuta.web.rejections import Invalid, Part
+from batuta.web.saving import parts_of
 
 _PLACE = f"{ROOT}_dashboards/"
 _WINDOW = {"default": f"P{DEFAULT_WINDOW.days}D", "max": f"P{LONGEST_WINDOW.days}D"}
@@ -140,20 +141,5 @@ def checked(source: str) -> Dashboard:
     """
     reading = dashboards.read(source)
     if reading.result is None:
-        raise Invalid(parts_of(reading))
+        raise Invalid(parts_of(reading.violations))
     return reading.result
-
-
-def parts_of(reading: dashboards.Reading[Any]) -> list[Part]:
-    """All that is wrong with a text, as answers have it."""
-    return [
-        Part(
-            message=each.message,
-            path=each.path,
-            pointer=each.pointer or None,
-            hint=each.hint,
-            line=each.line,
-            column=each.column,
-        )
-        for each in reading.violations
-    ]

@@ -12,12 +12,14 @@ from litestar.params import FromPath
 from batuta import dashboards
 from batuta.dashboards import Chart
 from batuta.errors import InvalidRequest, NotFound
+from batuta.flows.documents import DocumentReading
 from batuta.web import charts, forms, query
 from batuta.web.api.flows import source_of
 from batuta.web.charts import Overrides
-from batuta.web.dashboards import Gallery, KeptDashboard, parts_of
+from batuta.web.dashboards import Gallery, KeptDashboard
 from batuta.web.rejections import Invalid
 from batuta.web.routes import delete, get, post, put
+from batuta.web.saving import parts_of
 from batuta.web.site import GivenSite, Site
 from batuta.web.tables import table
 
@@ -89,13 +91,13 @@ async def validate_chart(request: Request[Any, Any, Any]) -> Json:
     return _validated(dashboards.read_chart(await source_of(request)))
 
 
-def _validated(reading: dashboards.Reading[Any]) -> Json:
+def _validated(reading: DocumentReading[Any]) -> Json:
     if not reading.violations:
         return {"index": 0, "outdated": False}
     told = ", ".join(each.as_constraint() for each in reading.violations)
     violations = [
         {name: value for name, value in msgspec.to_builtins(part).items() if value is not None}
-        for part in parts_of(reading)
+        for part in parts_of(reading.violations)
     ]
     return {"index": 0, "outdated": False, "constraints": told, "violations": violations}
 
@@ -152,7 +154,7 @@ async def _previewed(request: Request[Any, Any, Any]) -> tuple[Chart, Overrides]
     sent = await forms.json(request, PreviewRequest)
     reading = dashboards.read_chart(sent.chart)
     if reading.result is None:
-        raise Invalid(parts_of(reading))
+        raise Invalid(parts_of(reading.violations))
     return reading.result, sent.global_filter or Overrides()
 
 
