@@ -231,3 +231,44 @@ def test_a_trigger_whose_state_was_deleted_begins_anew_when_its_flow_is_saved_ag
     assert gone.returncode == 1
     assert saved.stdout == "unchanged team.b.again revision 1\n"
     until(lambda: call("trigger", "get", "team.b", "again", "night").returncode == 0)
+
+
+MANY = """\
+id: %s
+namespace: team.many.%s
+tasks:
+  - {id: date, type: io.kestra.plugin.core.debug.Return, format: "{{ trigger.date }}"}
+triggers:
+  - {id: one, type: io.kestra.plugin.core.trigger.Schedule, cron: "30 2 * * *"}
+  - {id: two, type: io.kestra.plugin.core.trigger.Schedule, cron: "30 3 * * *"}
+"""
+
+
+def test_many_triggers_are_moved_at_once(server, call):
+    for name in ("a", "b"):
+        server.api.post("flows", content=MANY % (name, name), headers=YAML)
+        server.api.get(f"triggers/team.many.{name}/{name}")  # waits for their states
+
+    assert call("trigger", "disable", "-n", "team.many").stdout == "4 triggers disabled\n"
+    assert call("trigger", "enable", "-n", "team.many.a", "--flow", "a").stdout == "2 triggers enabled\n"
+    lines = call("trigger", "export", "-n", "team.many").stdout.splitlines()
+    assert lines[0].startswith("namespace,flowId,triggerId")
+    assert [line.split(",")[-2] for line in lines[1:]] == ["false", "false", "true", "true"]
+
+    for trigger in ("one", "two"):
+        call("backfill", "create", "team.many.b", "b", trigger, *DATES)
+    assert len(call("backfill", "list", "-n", "team.many").stdout.splitlines()) == 3
+    assert call("backfill", "pause", "--flow", "b").stdout == "2 triggers paused\n"
+    assert "paused" in call("backfill", "list", "--flow", "b").stdout
+    assert call("backfill", "resume", "--flow", "b").stdout == "2 triggers resumed\n"
+    assert call("backfill", "delete", "--flow", "b").stdout == "2 triggers without their backfills\n"
+    assert call("backfill", "list").stdout.splitlines()[1:] == []
+    assert call("trigger", "unlock", "-n", "team.many").stdout == "0 triggers unlocked\n"
+    assert call("trigger", "delete", "-n", "team.many").stdout == "4 triggers deleted\n"
+
+
+@pytest.mark.parametrize("words", [(), ("team.a", "daily"), ("team.a", "daily", "night", "-n", "team.a")])
+def test_one_trigger_or_many_are_named(call, words):
+    refused = call("trigger", "disable", *words)
+    assert refused.returncode == 2
+    assert "name one trigger as NAMESPACE FLOW TRIGGER, or many with" in refused.stderr

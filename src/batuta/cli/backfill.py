@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import click
 
-from batuta.cli.client import Client, output_option, print_json, speaks_to_server
-from batuta.cli.trigger import HELD, body_of, names_trigger
+from batuta.cli.client import Client, output_option, print_json, print_table, speaks_to_server
+from batuta.cli.trigger import HELD, Named, body_of, names_trigger, names_triggers, print_count
 from batuta.errors import InvalidRequest
 
 SHOWN_DATES = 20
@@ -121,32 +122,61 @@ def _print_state(state: dict[str, Any]) -> None:
     click.echo(f"from {found['start']} to {found['end']}, at {found['currentDate']}{paused}")
 
 
-@backfill.command()
-@names_trigger
+@backfill.command("list")
+@click.option("-n", "--namespace", metavar="NAME", help="Only those of this namespace and those below it.")
+@click.option("--flow", "flow_id", metavar="ID", help="Only those of this flow.")
+@output_option
 @speaks_to_server
-def pause(client: Client, namespace: str, flow_id: str, trigger_id: str) -> None:
-    """Hold a backfill back, and the schedule with it."""
-    _print_state(client.put("triggers", "backfill", "pause", json=body_of(namespace, flow_id, trigger_id)))
-
-
-@backfill.command()
-@names_trigger
-@speaks_to_server
-def resume(client: Client, namespace: str, flow_id: str, trigger_id: str) -> None:
-    """Let a backfill go on."""
-    _print_state(client.put("triggers", "backfill", "unpause", json=body_of(namespace, flow_id, trigger_id)))
-
-
-@backfill.command()
-@names_trigger
-@click.option("--dry-run", is_flag=True, help="Only say how far the backfill has come.")
-@speaks_to_server
-def delete(client: Client, namespace: str, flow_id: str, trigger_id: str, dry_run: bool) -> None:
-    """Give a backfill up; what it has started stays."""
-    if dry_run:
-        page = client.get("triggers", namespace, flow_id, page=1, size=1000)
-        for each in page["results"]:
-            if each["triggerId"] == trigger_id:
-                _print_state(each)
+def list_(client: Client, namespace: str | None, flow_id: str | None, output: str) -> None:
+    """List the backfills that are under way."""
+    filters = {"filters[namespace][PREFIX]": namespace, "filters[flowId][EQUALS]": flow_id}
+    states = [each["state"] for each in client.pages("triggers", "search", **filters)]
+    found = [state for state in states if state.get("backfill")]
+    if output == "json":
+        print_json(found)
         return
-    _print_state(client.post("triggers", "backfill", "delete", json=body_of(namespace, flow_id, trigger_id)))
+    rows = [
+        (
+            state["namespace"],
+            state["flowId"],
+            state["triggerId"],
+            state["backfill"]["start"],
+            state["backfill"]["end"],
+            state["backfill"]["currentDate"],
+            "paused" if state["backfill"]["paused"] else state.get("executionId", ""),
+        )
+        for state in found
+    ]
+    print_table(("NAMESPACE", "FLOW", "TRIGGER", "START", "END", "AT", "WAITS FOR"), rows)
+
+
+@backfill.command()
+@speaks_to_server
+@names_triggers
+def pause(client: Client, named: Named) -> None:
+    """Hold a backfill back, or many, and their schedules with them."""
+    _move(client, named, client.put, "pause", "paused")
+
+
+@backfill.command()
+@speaks_to_server
+@names_triggers
+def resume(client: Client, named: Named) -> None:
+    """Let a backfill go on, or many."""
+    _move(client, named, client.put, "unpause", "resumed")
+
+
+@backfill.command()
+@speaks_to_server
+@names_triggers
+def delete(client: Client, named: Named) -> None:
+    """Give a backfill up, or many; what they have started stays."""
+    _move(client, named, client.post, "delete", "without their backfills")
+
+
+def _move(client: Client, named: Named, send: Callable[..., Any], verb: str, done: str) -> None:
+    if named.key is None:
+        answer = client.post("triggers", "backfill", verb, "by-query", query=named.filters)
+        print_count(answer, done)
+    else:
+        _print_state(send("triggers", "backfill", verb, json=body_of(*named.key)))

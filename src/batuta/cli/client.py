@@ -25,6 +25,10 @@ class NoServer(OperatorError):
     code = "operator.no-server"
 
 
+PAGE = 1000
+"""Entries of a list that one request asks for."""
+
+
 class Client:
     """Requests to one server, for the tenant `main`."""
 
@@ -37,6 +41,15 @@ class Client:
     def get(self, *path: str, **query: Any) -> Any:
         """The JSON of an answer."""
         return self._json(self._send("GET", path, params=query))
+
+    def pages(self, *path: str, **query: Any) -> list[Any]:
+        """All results of a list, page by page."""
+        found: list[Any] = []
+        while True:
+            page = self.get(*path, page=len(found) // PAGE + 1, size=PAGE, **query)
+            found += page["results"]
+            if len(found) >= page["total"] or not page["results"]:
+                return found
 
     def content(self, *path: str, **query: Any) -> bytes:
         """The bytes of an answer."""

@@ -11,7 +11,6 @@ from batuta.cli.client import Client, output_option, print_json, print_table, sp
 from batuta.cli.loading import text_of
 
 YAML = {"Content-Type": "application/x-yaml"}
-PAGE = 1000
 
 
 @click.group(short_help="Keep dashboards on a server, and read their charts.")
@@ -25,7 +24,7 @@ def dashboard() -> None:
 @speaks_to_server
 def list_(client: Client, query: str | None, output: str) -> None:
     """List dashboards by title."""
-    found = client.get("dashboards", page=1, size=PAGE, q=query)["results"]
+    found = client.pages("dashboards", q=query)
     if output == "json":
         print_json(found)
         return

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Any
 
 import click
 
 from batuta.cli.client import Client, output_option, print_json, print_table, speaks_to_server
 
-PAGE = 1000
 TYPES = ("STRING", "NUMBER", "BOOLEAN", "DATETIME", "DATE", "DURATION", "JSON")
 
 
@@ -34,7 +32,8 @@ def list_(client: Client, namespace: str | None, inherited: bool, query: str | N
             raise click.UsageError("--inherited needs a namespace")
         found = client.get("namespaces", namespace, "kv", "inheritance")
     else:
-        found = _pages(client, {"filters[namespace][EQUALS]": namespace, "filters[q][EQUALS]": query})
+        filters = {"filters[namespace][EQUALS]": namespace, "filters[q][EQUALS]": query}
+        found = client.pages("kv", sort="namespace:asc", **filters)
     if output == "json":
         print_json(found)
         return
@@ -50,15 +49,6 @@ def list_(client: Client, namespace: str | None, inherited: bool, query: str | N
         for each in found
     ]
     print_table(("NAMESPACE", "KEY", "VERSION", "UPDATED", "EXPIRES", "DESCRIPTION"), rows)
-
-
-def _pages(client: Client, filters: dict[str, Any]) -> list[Any]:
-    found: list[Any] = []
-    while True:
-        page = client.get("kv", page=len(found) // PAGE + 1, size=PAGE, sort="namespace:asc", **filters)
-        found += page["results"]
-        if len(found) >= page["total"] or not page["results"]:
-            return found
 
 
 @kv.command()
@@ -208,7 +198,8 @@ def delete(client: Client, namespace: str, keys: tuple[str, ...], everything: bo
     if everything == bool(keys):
         raise click.UsageError("give keys, or --all")
     if everything:
-        keys = tuple(entry["key"] for entry in _pages(client, {"filters[namespace][EQUALS]": namespace}))
+        entries = client.pages("kv", sort="namespace:asc", **{"filters[namespace][EQUALS]": namespace})
+        keys = tuple(entry["key"] for entry in entries)
         if keys and not yes:
             click.confirm(f"Remove {len(keys)} keys of {namespace}?", abort=True)
     missing = [key for key in keys if not client.delete("namespaces", namespace, "kv", key)]

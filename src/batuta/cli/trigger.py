@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+import functools
+from typing import Any, NamedTuple
 
 import click
 
@@ -24,6 +25,40 @@ def names_trigger(command: F) -> F:
     for name, metavar in (("trigger_id", "TRIGGER"), ("flow_id", "FLOW"), ("namespace", "NAMESPACE")):
         command = click.argument(name, metavar=metavar)(command)
     return command
+
+
+class Named(NamedTuple):
+    """Which triggers a command is about: one by its name, or all that filters fit."""
+
+    key: tuple[str, str, str] | None
+    filters: dict[str, str | None]
+
+
+def names_triggers(command: F) -> F:
+    """One trigger by the three words by which it is known, or all of a namespace or a flow."""
+
+    @click.argument("words", nargs=-1, metavar="[NAMESPACE FLOW TRIGGER]")
+    @click.option("-n", "--namespace", metavar="NAME", help="All of this namespace and those below it.")
+    @click.option("--flow", "flow_id", metavar="ID", help="All of this flow.")
+    @functools.wraps(command)
+    def wrapped(
+        *args: Any, words: tuple[str, ...], namespace: str | None, flow_id: str | None, **more: Any
+    ) -> Any:
+        filters = {"filters[namespace][PREFIX]": namespace, "filters[flowId][EQUALS]": flow_id}
+        if any(filters.values()) == bool(words) or len(words) not in (0, 3):
+            raise click.UsageError(
+                "name one trigger as NAMESPACE FLOW TRIGGER, or many with --namespace, --flow"
+            )
+        key = (words[0], words[1], words[2]) if words else None
+        return command(*args, named=Named(key, filters), **more)
+
+    return wrapped
+
+
+def print_count(answer: Any, done: str) -> None:
+    """What became of many."""
+    count = answer["count"]
+    click.echo(f"{count} trigger{'' if count == 1 else 's'} {done}")
 
 
 @trigger.command("list")
@@ -119,28 +154,43 @@ def body_of(namespace: str, flow_id: str, trigger_id: str) -> dict[str, Any]:
 
 
 @trigger.command()
-@names_trigger
-@click.option("--recover", is_flag=True, help="Make good the ticks that were missed meanwhile.")
+@click.option("--recover", is_flag=True, help="Make good the ticks that were missed; of one trigger.")
 @speaks_to_server
-def enable(client: Client, namespace: str, flow_id: str, trigger_id: str, recover: bool) -> None:
-    """Let a trigger start executions."""
-    _switch(client, (namespace, flow_id, trigger_id), disabled=False, recover=recover)
+@names_triggers
+def enable(client: Client, named: Named, recover: bool) -> None:
+    """Let a trigger, or many, start executions."""
+    if named.key is None:
+        _switch_many(client, named, disabled=False)
+    else:
+        _switch(client, named.key, disabled=False, recover=recover)
 
 
 @trigger.command()
-@names_trigger
 @speaks_to_server
-def disable(client: Client, namespace: str, flow_id: str, trigger_id: str) -> None:
-    """Keep a trigger from starting executions."""
-    _switch(client, (namespace, flow_id, trigger_id), disabled=True)
+@names_triggers
+def disable(client: Client, named: Named) -> None:
+    """Keep a trigger, or many, from starting executions."""
+    if named.key is None:
+        _switch_many(client, named, disabled=True)
+    else:
+        _switch(client, named.key, disabled=True)
+
+
+def _switch_many(client: Client, named: Named, *, disabled: bool) -> None:
+    query = {**named.filters, "disabled": str(disabled).lower()}
+    answer = client.post("triggers", "set-disabled", "by-query", query=query)
+    print_count(answer, "disabled" if disabled else "enabled")
 
 
 @trigger.command()
-@names_trigger
 @speaks_to_server
-def unlock(client: Client, namespace: str, flow_id: str, trigger_id: str) -> None:
-    """Open the lock of a trigger whose execution will never end."""
-    client.post("triggers", namespace, flow_id, trigger_id, "unlock")
+@names_triggers
+def unlock(client: Client, named: Named) -> None:
+    """Open the lock of a trigger whose execution will never end, or of many."""
+    if named.key is None:
+        print_count(client.post("triggers", "unlock", "by-query", query=named.filters), "unlocked")
+        return
+    client.post("triggers", *named.key, "unlock")
     click.echo("unlocked")
 
 
@@ -154,9 +204,22 @@ def restart(client: Client, namespace: str, flow_id: str, trigger_id: str) -> No
 
 
 @trigger.command()
-@names_trigger
 @speaks_to_server
-def delete(client: Client, namespace: str, flow_id: str, trigger_id: str) -> None:
-    """Forget the state of a trigger; it begins anew when its flow is saved again."""
-    client.delete("triggers", namespace, flow_id, trigger_id)
+@names_triggers
+def delete(client: Client, named: Named) -> None:
+    """Forget the state of a trigger, or of many; it begins anew when its flow is saved again."""
+    if named.key is None:
+        print_count(client.delete("triggers", "delete", "by-query", **named.filters), "deleted")
+        return
+    client.delete("triggers", *named.key)
     click.echo("deleted; it begins anew when its flow is saved again")
+
+
+@trigger.command()
+@click.option("-n", "--namespace", metavar="NAME", help="Only those of this namespace and those below it.")
+@click.option("--flow", "flow_id", metavar="ID", help="Only those of this flow.")
+@speaks_to_server
+def export(client: Client, namespace: str | None, flow_id: str | None) -> None:
+    """Print the states of triggers as CSV."""
+    filters = {"filters[namespace][PREFIX]": namespace, "filters[flowId][EQUALS]": flow_id}
+    click.echo(client.content("triggers", "export", "by-query", "csv", **filters).decode(), nl=False)
