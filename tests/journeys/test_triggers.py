@@ -262,7 +262,7 @@ def test_many_triggers_are_moved_at_once(server, call):
     assert "paused" in call("backfill", "list", "--flow", "b").stdout
     assert call("backfill", "resume", "--flow", "b").stdout == "2 triggers resumed\n"
     assert call("backfill", "delete", "--flow", "b").stdout == "2 triggers without their backfills\n"
-    assert call("backfill", "list").stdout.splitlines()[1:] == []
+    assert call("backfill", "list", "-n", "team.many").stdout.splitlines()[1:] == []
     assert call("trigger", "unlock", "-n", "team.many").stdout == "0 triggers unlocked\n"
     assert call("trigger", "delete", "-n", "team.many").stdout == "4 triggers deleted\n"
 
