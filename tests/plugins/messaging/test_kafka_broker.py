@@ -51,7 +51,11 @@ def send(shop, broker):
 
 def trigger(broker, **more):
     lines = [
-        f'properties: {{bootstrap.servers: "{broker.address}", auto.offset.reset: earliest}}',
+        "properties:",
+        f'  bootstrap.servers: "{broker.address}"',
+        "  auto.offset.reset: earliest",
+        "  session.timeout.ms: 3000  # so that a listener which died makes way soon",
+        "  heartbeat.interval.ms: 1000",
         "topic: orders",
         "groupId: batuta",
         "valueDeserializer: JSON",
