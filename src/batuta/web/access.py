@@ -22,6 +22,10 @@ class Action(StrEnum):
     DELETE = "DELETE"
 
 
+EVERYWHERE = ""
+"""In place of a namespace: what belongs to none, or is of all."""
+
+
 class Guard:
     """Decides for every request, and for every object that a handler has found."""
 

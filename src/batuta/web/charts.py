@@ -31,6 +31,7 @@ from batuta.model.charts import (
 )
 from batuta.store.port import AllOf, ChartQuery, Condition, Criteria
 from batuta.web import filters
+from batuta.web.access import EVERYWHERE, Action
 from batuta.web.query import read_instant
 from batuta.web.series import step_for
 from batuta.web.site import Site
@@ -81,6 +82,7 @@ async def rows(
     """
     if chart.data is None:
         raise InvalidRequest(f"the chart `{chart.id}` is text and has no data")
+    site.guard.must(Action.READ, asked.namespace or EVERYWHERE)
     start, end = _window(asked, dashboard, site.now())
     base = ChartQuery(
         dataset=chart.data.dataset,

@@ -14,6 +14,7 @@ from batuta.dashboards import Chart
 from batuta.errors import InvalidRequest, NotFound
 from batuta.flows.documents import DocumentReading
 from batuta.web import charts, forms, query
+from batuta.web.access import EVERYWHERE, Action
 from batuta.web.api.flows import source_of
 from batuta.web.charts import Overrides
 from batuta.web.dashboards import Gallery, KeptDashboard
@@ -65,6 +66,7 @@ def _has(kept: KeptDashboard, words: list[str]) -> bool:
 @post("/dashboards")
 async def create(request: Request[Any, Any, Any], site: GivenSite) -> Json:
     """Keep a new dashboard."""
+    site.guard.must(Action.CREATE, EVERYWHERE)
     return (await _gallery(site).create(await source_of(request), site.now())).shape
 
 
@@ -111,12 +113,14 @@ async def one(dashboard_id: FromPath[str], site: GivenSite) -> Json:
 @put("/dashboards/{dashboard_id:str}")
 async def update(request: Request[Any, Any, Any], dashboard_id: FromPath[str], site: GivenSite) -> Json:
     """Keep another text of a dashboard."""
+    site.guard.must(Action.UPDATE, EVERYWHERE)
     return (await _gallery(site).update(dashboard_id, await source_of(request), site.now())).shape
 
 
 @delete("/dashboards/{dashboard_id:str}", status_code=204)
 async def remove(dashboard_id: FromPath[str], site: GivenSite) -> None:
     """Remove a dashboard."""
+    site.guard.must(Action.DELETE, EVERYWHERE)
     await _gallery(site).delete(dashboard_id)
 
 
