@@ -234,6 +234,15 @@ def test_a_value_that_does_not_fit_is_answered_with_its_form(call, server):
     assert 'fix: write it as `-i \'regions=["one", "two"]\'`' in done.stderr
 
 
+def test_an_input_that_is_missing_is_told(call, server):
+    server.api.post("flows", content=LISTS, headers={"content-type": "application/x-yaml"})
+
+    missing = call("execution", "create", "team.c", "lists")
+
+    assert missing.returncode == 2
+    assert "Missing required input:regions" in missing.stderr
+
+
 def test_inputs_labels_and_files_travel(call, tmp_path: Path):
     (tmp_path / "letter.txt").write_text("Dear all")
 

@@ -19,6 +19,7 @@ from batuta.paths import inside
 
 LEVELS = ["TRACE", "DEBUG", "INFO", "WARN", "ERROR"]
 ENDED = frozenset(state.value for state in State if state.is_ended)
+"""States that nothing follows by itself."""
 ENDINGS = {"SUCCESS": 0, "WARNING": 0, "KILLED": KILLED}
 """Exit code for the state in which an execution ended; FAILED for all others."""
 
@@ -61,12 +62,13 @@ def create(
 ) -> None:
     """Start an execution of a flow."""
     given = {**(inputs.of_file(inputs_file) if inputs_file else {}), **inputs.of_pairs(pairs)}
-    declared = client.get("flows", namespace, flow_id).get("inputs") or () if given else ()
+    declared = _declared(client, namespace, flow_id) if given else []
     inputs.refuse(declared, given, "the flow")
     try:
         created = _created(client, namespace, flow_id, given, declared, labels)
     except InvalidRequest as error:
         if error.mend is None:
+            declared = declared or _declared(client, namespace, flow_id)
             error.mend = inputs.form_of_wrong(declared, error.what)
         raise
     if follow:
@@ -82,6 +84,11 @@ def create(
         print_json(created)
     else:
         click.echo(created["id"])
+
+
+def _declared(client: Client, namespace: str, flow_id: str) -> list[dict[str, Any]]:
+    """The inputs of a flow, in the form of the REST API."""
+    return client.get("flows", namespace, flow_id).get("inputs") or []
 
 
 def _created(
