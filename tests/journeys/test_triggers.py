@@ -198,11 +198,11 @@ def test_a_backfill_whose_executions_would_all_fail_is_not_begun(server, call):
     tried = call(*create, "--dry-run")
     preview = call("schedule", "preview", "team.b", "needs")
 
-    assert "every execution would fail: limit: Missing required input:limit" in without.stderr
+    assert "the execution for 2026-01-01T02:30:00Z would fail: limit: Missing required" in without.stderr
     assert "the flow has no input `limti`; did you mean `limit`?" in misspelt.stderr
     assert "`many` is not a whole number" in wrong.stderr
     assert {without.returncode, misspelt.returncode, wrong.returncode} == {2}
-    assert "problem: every execution would fail" in tried.stdout
+    assert "problem: the execution for 2026-01-01T02:30:00Z would fail" in tried.stdout
     assert "problem: what it starts fails: limit: Missing required input:limit" in preview.stdout
     assert "backfill" not in server.api.get("triggers/team.b/needs").json()["results"][0]
 

@@ -72,7 +72,7 @@ async def _dry_run(site: Site, order: TriggerOrder) -> Json:
 async def _outlook(
     site: Site, asked: BackfillOrder, rule: Rule, record: TriggerRecord, dates: list[str]
 ) -> Json:
-    """What speaks against a backfill: `problems` of all its executions, and whether the trigger is `held`."""
+    """What speaks against a backfill: `problems` of its first execution, and whether the trigger is `held`."""
     given = asked.inputs or {}
     problems = [
         f"the flow has no input `{name}`; {hint}"
@@ -83,7 +83,7 @@ async def _outlook(
         tick = datetime.fromisoformat(dates[0])
         labels = labels_of(asked)
         why = await trial.refusal(launcher, rule, tick, site.now(), inputs=given, labels=labels)
-        problems += [] if why is None else [f"every execution would fail: {why}"]
+        problems += [] if why is None else [f"the execution for {dates[0]} would fail: {why}"]
     return {"problems": problems, "held": record.held, "disabled": record.disabled}
 
 
