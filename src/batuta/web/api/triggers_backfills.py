@@ -72,7 +72,7 @@ async def _dry_run(site: Site, order: TriggerOrder) -> Json:
 async def _outlook(
     site: Site, asked: BackfillOrder, rule: Rule, record: TriggerRecord, dates: list[str]
 ) -> Json:
-    """What speaks against a backfill: `problems` of its first execution, and whether the trigger is `held`."""
+    """What speaks against a backfill: `problems` of its first execution, and a trigger that is `held`."""
     given = asked.inputs or {}
     problems = [
         f"the flow has no input `{name}`; {hint}"
